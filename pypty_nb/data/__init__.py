@@ -1,0 +1,7 @@
+"""Measurements: what a data set is, and how files become one."""
+
+from pypty_nb.data.dataset import DataError, Dataset
+from pypty_nb.data.measurements import Measurements, Summary
+from pypty_nb.data.readers import open_dataset
+
+__all__ = ["DataError", "Dataset", "Measurements", "Summary", "open_dataset"]

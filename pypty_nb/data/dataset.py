@@ -1,0 +1,76 @@
+"""What a data set is: a count of patterns, and a way to read some of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+
+class DataError(ValueError):
+    """Measurements that cannot be used: which file or array, what is wrong with it, what to do."""
+
+
+class Dataset(Protocol):
+    """Patterns, read when asked for.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it: a path, or "dataset".
+    shape : tuple of int
+        (pattern, ky, kx), scan axes merged.
+    scan_shape : tuple of int, or None
+        (scan_y, scan_x) where the source has two scan axes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    scan_shape: tuple[int, int] | None
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Patterns `indices` (increasing), (len(indices), ky, kx) in the source's own dtype, zero frequency centred."""
+        ...
+
+
+class ArrayDataset:
+    """An array in memory, or mapped from a file.
+
+    Parameters
+    ----------
+    array : (pattern, ky, kx) or (scan_y, scan_x, ky, kx), integer or float
+    name : str
+
+    Raises
+    ------
+    DataError
+        Where the array has another count of axes, or holds no real numbers.
+    """
+
+    def __init__(self, array: np.ndarray, name: str = "dataset"):
+        check_layout(array.shape, array.dtype, name)
+        self.name = name
+        self.scan_shape = (array.shape[0], array.shape[1]) if array.ndim == 4 else None
+        self._array = array.reshape(-1, *array.shape[-2:])
+        self.shape = self._array.shape
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        return np.asarray(self._array[_as_slice(indices)])
+
+
+def check_layout(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
+    """Raise a `DataError` where `shape` or `dtype` is not that of patterns."""
+    if len(shape) not in (3, 4):
+        raise DataError(
+            f"{name}: has {len(shape)} axes, shape {shape}; patterns are (pattern, ky, kx) or (scan_y, scan_x, ky, kx)"
+        )
+    if 0 in shape:
+        raise DataError(f"{name}: is empty, shape {shape}")
+    if dtype.kind not in "iufb":
+        raise DataError(f"{name}: holds {dtype}; patterns are real numbers")
+
+
+def _as_slice(indices: np.ndarray) -> slice | np.ndarray:
+    """A slice where the indices are consecutive, so that a mapped file is not read at random."""
+    first, last = int(indices[0]), int(indices[-1])
+    return slice(first, last + 1) if last - first + 1 == len(indices) else indices

@@ -1,0 +1,106 @@
+"""The patterns as the engine takes them: checked, processed, in the transform's own order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+
+from pypty_nb.data.dataset import DataError, Dataset
+from pypty_nb.data.preprocess import Preprocessing
+
+#: Data up to this size stay in memory whatever `load_one_by_one` says: reading them again costs more than it saves.
+SMALL_BYTES = 2**30
+_CHUNK_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one pass over the data tells.
+
+    Attributes
+    ----------
+    mean_pattern : float64 array, (ky, kx)
+        Centred, counts.
+    totals : float64 array, (pattern,)
+        Sum of every pattern, counts.
+    """
+
+    mean_pattern: np.ndarray
+    totals: np.ndarray
+
+    @property
+    def mean_total(self) -> float:
+        """Mean counts of a pattern."""
+        return float(self.totals.mean())
+
+
+class Measurements:
+    """Processed patterns of a data set, zero frequency first (unshifted FFT order).
+
+    Parameters
+    ----------
+    dataset : Dataset
+    preprocessing : Preprocessing
+    dtype : float32 or float64
+    keep : bool
+        Hold all patterns in memory.
+
+    Raises
+    ------
+    DataError
+        Where a pattern holds NaN, infinite or negative values, or all are zero.
+    """
+
+    def __init__(self, dataset: Dataset, preprocessing: Preprocessing, dtype: type, *, keep: bool):
+        self.dataset, self.preprocessing, self.dtype = dataset, preprocessing, dtype
+        ky, kx = preprocessing.window((dataset.shape[1], dataset.shape[2]))
+        if min(ky, kx) < 2:
+            raise DataError(f"{dataset.name}: patterns of {ky} × {kx} px remain after binning by {preprocessing.binning}")
+        self.count, self.window = dataset.shape[0], (ky, kx)
+        size = self.count * ky * kx * np.dtype(dtype).itemsize
+        self._kept = np.empty((self.count, ky, kx), dtype) if keep or size <= SMALL_BYTES else None
+        self.summary = self._first_pass()
+
+    def batch(self, indices: np.ndarray) -> np.ndarray:
+        """Patterns `indices`, (len(indices), ky, kx); not to be changed."""
+        if self._kept is not None:
+            first, last = int(indices[0]), int(indices[-1])
+            return self._kept[first : last + 1] if last - first + 1 == len(indices) else self._kept[indices]
+        return self._processed(indices)
+
+    def _processed(self, indices: np.ndarray) -> np.ndarray:
+        patterns = self.preprocessing.apply(self.dataset.read(indices), self.dtype)
+        return scipy.fft.ifftshift(patterns, axes=(1, 2))
+
+    def _first_pass(self) -> Summary:
+        total = np.zeros(self.window)
+        totals = np.empty(self.count)
+        chunk = max(1, _CHUNK_BYTES // (8 * self.window[0] * self.window[1]))
+        for start in range(0, self.count, chunk):
+            indices = np.arange(start, min(start + chunk, self.count))
+            patterns = self._processed(indices)
+            self._check(patterns, start)
+            total += patterns.sum(axis=0, dtype=np.float64)
+            totals[indices] = patterns.sum(axis=(1, 2), dtype=np.float64)
+            if self._kept is not None:
+                self._kept[indices] = patterns
+        if not total.any():
+            raise DataError(f"{self.dataset.name}: every pattern is zero; nothing can be reconstructed from it")
+        return Summary(scipy.fft.fftshift(total / self.count), totals)
+
+    def _check(self, patterns: np.ndarray, start: int) -> None:
+        # one reduction finds NaN, infinity and negative counts alike in the usual case of none
+        low = patterns.min()
+        if low >= 0 and np.isfinite(patterns.max()):
+            return
+        bad = ~np.isfinite(patterns)
+        word, what = ("NaN or infinite", "mask or replace them") if bad.any() else ("negative", "subtract the detector's offset first")
+        bad = bad if bad.any() else patterns < 0
+        pattern, y, x = (int(i[0]) for i in np.nonzero(bad))
+        y, x = (y + self.window[0] // 2) % self.window[0], (x + self.window[1] // 2) % self.window[1]
+        raise DataError(
+            f"{self.dataset.name}: {word} counts in {int(bad.sum())} pixels, the first in pattern {start + pattern} at ky {y}, "
+            f"kx {x}; {what}"
+        )

@@ -1,0 +1,53 @@
+"""HDF5 with a dataset called ``data``: (pattern, ky, kx), as `create_pypty_data` writes it, or (scan_y, scan_x, ky, kx)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from pypty_nb.data.dataset import DataError, Dataset, check_layout
+
+ENDINGS = (".h5", ".hdf5")
+NAME = "data"
+
+
+class HDF5Dataset:
+    """The dataset ``data`` of an open file; the file closes with the object."""
+
+    def __init__(self, path: Path):
+        try:
+            # no lock: the file may lie on a beamline's read-only share
+            self._file = h5py.File(path, "r", locking=False)
+        except PermissionError:
+            raise
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read as HDF5: {error}") from error
+        found = self._file.get(NAME)
+        if not isinstance(found, h5py.Dataset):
+            names = ", ".join(sorted(self._file)) or "nothing"
+            self._file.close()
+            raise DataError(f"{path}: has no dataset {NAME!r}; it holds {names}")
+        self.name = str(path)
+        check_layout(found.shape, found.dtype, self.name)
+        self._data = found
+        self.scan_shape = (found.shape[0], found.shape[1]) if found.ndim == 4 else None
+        self.shape = (int(np.prod(found.shape[:-2])), *found.shape[-2:])
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        try:
+            if self.scan_shape is None:
+                first, last = int(indices[0]), int(indices[-1])
+                consecutive = last - first + 1 == len(indices)
+                return self._data[first : last + 1] if consecutive else self._data[indices]
+            rows = np.unique(indices // self.scan_shape[1])
+            block = self._data[rows[0] : rows[-1] + 1].reshape(-1, *self.shape[1:])
+            return block[indices - rows[0] * self.scan_shape[1]]
+        except OSError as error:
+            raise DataError(f"{self.name}: patterns {indices[0]} to {indices[-1]} cannot be read: {error}") from error
+
+
+def open_file(path: Path) -> Dataset:
+    """Open `path`."""
+    return HDF5Dataset(path)

@@ -1,0 +1,22 @@
+"""NumPy ``.npy``: a 3D or 4D array, mapped, not loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pypty_nb.data.dataset import ArrayDataset, DataError, Dataset
+
+ENDINGS = (".npy",)
+
+
+def open_file(path: Path) -> Dataset:
+    """Map the array in `path`."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except PermissionError:
+        raise
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read as a .npy array: {error}") from error
+    return ArrayDataset(array, str(path))

@@ -1,0 +1,83 @@
+"""Limited-memory BFGS over all refined arrays at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from pypty_nb.engine import vector
+from pypty_nb.records import Refinables
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One step s and the change of gradient y along it."""
+
+    step: Refinables
+    change: Refinables
+    curvature: float
+
+
+@dataclass(frozen=True)
+class History:
+    """What the optimiser remembers; a new one after every change.
+
+    Attributes
+    ----------
+    pairs : tuple of Pair
+        Oldest first.
+    scales : mapping of str to float
+        Each array's ⟨s, y⟩/⟨y, y⟩ of the newest pair where it was positive, else its last positive one.
+    common : float
+        The same over all arrays together; stands in for an array that never had a positive one.
+    """
+
+    pairs: tuple[Pair, ...] = ()
+    scales: tuple[tuple[str, float], ...] = ()
+    common: float = 1.0
+
+    def direction(self, gradient: Refinables) -> Refinables:
+        """The search direction at a point with `gradient`.
+
+        Without pairs: −g, each array scaled to the norm of the first refined one; an array with zero gradient stays where it
+        is. With pairs: −H g by the two-loop recursion, H0 diagonal with each array's own scale, so that arrays of different
+        units and curvatures meet on equal terms. Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4; the
+        scale is eq. 7.20, array by array.
+        """
+        if not self.pairs:
+            return _first(gradient)
+        q, factors = gradient, []
+        for pair in reversed(self.pairs):
+            factor = vector.inner(pair.step, q) / pair.curvature
+            factors.append(factor)
+            q = vector.axpy(-factor, pair.change, q)
+        scales = dict(self.scales)
+        q = Refinables(**{name: scales.get(name, self.common) * array for name, array in vector.present(q)})
+        for pair, factor in zip(self.pairs, reversed(factors), strict=True):
+            correction = factor - vector.inner(pair.change, q) / pair.curvature
+            q = vector.axpy(correction, pair.step, q)
+        return vector.scale(-1.0, q)
+
+    def extended(self, step: Refinables, change: Refinables, length: float) -> History:
+        """The history after one more step, of at most `length` pairs; a pair without positive curvature is not taken."""
+        products, squares = vector.inner_by_array(step, change), vector.inner_by_array(change, change)
+        curvature, square = sum(products.values()), sum(squares.values())
+        if length == 0:
+            return History()
+        if not (curvature > 0 and square > 0 and math.isfinite(curvature) and math.isfinite(square)):
+            return self
+        scales = dict(self.scales)
+        for name, product in products.items():
+            if product > 0 and squares[name] > 0:
+                scales[name] = product / squares[name]
+        kept = (*self.pairs, Pair(step, change, curvature))
+        if not math.isinf(length):
+            kept = kept[-int(length) :]
+        return replace(self, pairs=kept, scales=tuple(scales.items()), common=curvature / square)
+
+
+def _first(gradient: Refinables) -> Refinables:
+    norms = {name: math.sqrt(square) for name, square in vector.inner_by_array(gradient, gradient).items()}
+    reference = next((norm for norm in norms.values() if norm > 0), 0.0)
+    moved = {name: array * (-reference / norms[name]) for name, array in vector.present(gradient) if norms[name] > 0}
+    return Refinables(**moved)

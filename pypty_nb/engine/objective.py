@@ -1,0 +1,86 @@
+"""The function a run minimises: weighted data term plus constraints, at a point, with its gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pypty_nb.backend import Backend
+from pypty_nb.data import Measurements
+from pypty_nb.engine.executors.serial import Serial
+from pypty_nb.engine.losses import available
+from pypty_nb.engine.model import Geometry, Model
+from pypty_nb.params import Preset
+from pypty_nb.records import Evaluation, Refinables
+
+#: A batch of about this many bytes of waves stays in a core's cache.
+_CACHE_BYTES = 512 * 2**10
+
+#: The switch of each array that can be refined.
+SWITCHES = {
+    "obj": "update_obj",
+    "probe": "update_probe",
+    "positions": "update_probe_pos",
+    "tilts": "update_tilts",
+    "static_background": "update_static_background",
+    "beam_current": "update_beam_current",
+    "aberrations_array": "update_aberrations_array",
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What of the objective depends on the epoch; two epochs with equal terms minimise the same function.
+
+    Attributes
+    ----------
+    refined : frozenset of str
+        Names of the arrays that are refined.
+    weight : float
+        Factor on the data term.
+    """
+
+    refined: frozenset[str]
+    weight: float
+
+
+class Objective:
+    """Loss and gradient of a preset's model against its measurements."""
+
+    def __init__(self, preset: Preset, backend: Backend, geometry: Geometry, measurements: Measurements):
+        self.backend = backend
+        self._measurements = measurements
+        self._preset = preset
+        self._executor = Serial(
+            Model(backend, geometry), measurements, available()[preset.algorithm], batch_size(preset, backend, geometry.window)
+        )
+
+    def terms_at(self, epoch: int) -> Terms:
+        """The objective's terms in `epoch`."""
+        refined = frozenset(name for name, switch in SWITCHES.items() if self._preset.value_at(switch, epoch))
+        return Terms(refined, self._weight(self._preset.value_at("loss_weight", epoch)))
+
+    def evaluate(self, point: Refinables, terms: Terms, wanted: frozenset[str] | None = None) -> Evaluation:
+        """Loss at `point`, and the gradient of the arrays `wanted` (those refined, where not said)."""
+        sums = self._executor.run(point, terms.refined if wanted is None else wanted, terms.weight)
+        data = terms.weight * float(sums.losses.sum())
+        return Evaluation(data, float(sums.errors.sum()), {"data": data}, sums.gradient, terms.weight * sums.losses)
+
+    def _weight(self, weight: float | str) -> float:
+        if weight == "mean":
+            return 1 / self._measurements.count
+        if weight == "mean_full":
+            ky, kx = self._measurements.window
+            return 1 / (self._measurements.count * ky * kx)
+        return float(weight)
+
+
+def batch_size(preset: Preset, backend: Backend, window: tuple[int, int]) -> int:
+    """Patterns computed at once: `compute_batch`, or as many as stay in cache (on a device: 64) where it is "auto"."""
+    if preset.compute_batch != "auto":
+        return preset.compute_batch
+    if backend.on_device:
+        return 64
+    probe = preset.probe
+    modes = probe.shape[2] if hasattr(probe, "shape") else 1
+    one = window[0] * window[1] * modes * (16 if backend.precision == "double" else 8)
+    return max(1, min(64, _CACHE_BYTES // one))

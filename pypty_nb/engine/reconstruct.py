@@ -1,0 +1,289 @@
+"""A reconstruction: epochs of L-BFGS, one report each."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from pypty_nb.aio import from_thread
+from pypty_nb.backend import Backend, choose_backend
+from pypty_nb.data import Dataset, Measurements, open_dataset
+from pypty_nb.data.dataset import ArrayDataset
+from pypty_nb.data.preprocess import Preprocessing
+from pypty_nb.engine import support, vector
+from pypty_nb.engine.lbfgs import History
+from pypty_nb.engine.linesearch import LineSearch, Trial, search
+from pypty_nb.engine.objective import Objective, Terms
+from pypty_nb.engine.refinables import pack, pack_history, to_host, unpack, unpack_history
+from pypty_nb.engine.start import make_start, whole_band
+from pypty_nb.params import ParameterError, Preset, as_preset
+from pypty_nb.records import EpochReport, Evaluation, LineSearchReport, Refinables
+
+#: After this many rejected epochs in a row these arrays pause, one after the other, and then the run ends.
+_PAUSE_ORDER = ("positions", "tilts", "static_background", "aberrations_array", "probe")
+_PAUSE_EPOCHS = 10
+_FIRST_PAUSE = 2
+MAX_REJECTED = 7
+
+
+class ReconstructionError(ValueError):
+    """A run that cannot go on; the last good state is kept."""
+
+
+def evaluate(pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str]) -> Evaluation:
+    """Loss and gradient of a preset at exactly the arrays it gives.
+
+    Nothing is band-limited, rescaled, padded or shifted beforehand; the model's own band limits act.
+
+    Parameters
+    ----------
+    pypty_params : mapping, Preset or path of a preset
+
+    Returns
+    -------
+    Evaluation
+        NumPy arrays; gradient as in `Refinables`, ``None`` where ``update_*`` is off in epoch `epoch_prev`.
+
+    Raises
+    ------
+    ParameterError, DataError
+        `ValueError` each: what is wrong with the preset or the measurements.
+    """
+    preset = as_preset(pypty_params)
+    problem = _build(preset, exact=True)
+    evaluation = problem.objective.evaluate(problem.point, problem.objective.terms_at(preset.epoch_prev))
+    return replace(evaluation, gradient=to_host(problem.backend, evaluation.gradient))
+
+
+@dataclass(frozen=True)
+class _State:
+    """What one epoch hands to the next, and a checkpoint keeps."""
+
+    epoch: int
+    point: Refinables
+    history: History = field(default_factory=History)
+    rejected: int = 0
+    paused: tuple[tuple[str, int], ...] = ()
+    seconds: float = 0.0
+
+
+class Reconstruction:
+    """A run of a preset: an iterator of `EpochReport`, also ``async for``.
+
+    Making one reads and checks the data and allocates; nothing is written anywhere.
+
+    Parameters
+    ----------
+    pypty_params : mapping, Preset or path of a preset
+    checkpoint : mapping of str to array, optional
+        What `checkpoint` of an earlier run gave: it goes on as if it had never ended.
+
+    Raises
+    ------
+    ParameterError, DataError, BackendError
+        `ValueError` each: what is wrong with the preset, the measurements or the machine.
+    """
+
+    def __init__(
+        self,
+        pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str],
+        checkpoint: Mapping[str, np.ndarray] | None = None,
+    ):
+        self.preset = as_preset(pypty_params).frozen()
+        problem = _build(self.preset, exact=self.preset.skip_preprocessing)
+        self.backend = problem.backend
+        self._objective, self._first = problem.objective, problem.point
+        self._window = problem.window
+        self._state = _State(self.preset.epoch_prev, problem.point)
+        if checkpoint is not None:
+            self._state = _restored(checkpoint, self._state, self.backend)
+        self._reports = self._run()
+
+    def __iter__(self) -> Iterator[EpochReport]:
+        return self
+
+    def __next__(self) -> EpochReport:
+        return next(self._reports)
+
+    def __aiter__(self) -> AsyncIterator[EpochReport]:
+        return from_thread(self)
+
+    @property
+    def point(self) -> Refinables:
+        """The arrays as they are now, NumPy on the host."""
+        return to_host(self.backend, self._state.point)
+
+    def checkpoint(self) -> dict[str, np.ndarray]:
+        """All that is needed to go on after the last complete epoch, exactly as if nothing had happened."""
+        state = self._state
+        packed = {
+            "epoch": np.int64(state.epoch),
+            "rejected": np.int64(state.rejected),
+            "seconds": np.float64(state.seconds),
+            **{f"paused/{name}": np.int64(until) for name, until in state.paused},
+        }
+        return {**packed, **pack(self.point, "point"), **pack_history(state.history, self.backend)}  # pyright: ignore[reportReturnType]
+
+    def _run(self) -> Iterator[EpochReport]:
+        began = time.monotonic() - self._state.seconds
+        band = None if self.preset.skip_preprocessing else whole_band(self.preset, self.backend, self._first, self._window)
+
+        def evaluated(point: Refinables, terms: Terms) -> Evaluation:
+            evaluation = self._objective.evaluate(point, terms)
+            return evaluation if band is None else replace(evaluation, gradient=band.adjoint(evaluation.gradient))
+
+        previous: tuple[Terms, Evaluation] | None = None
+        for epoch in range(self._state.epoch, self.preset.epoch_max):
+            terms = self._terms_at(epoch)
+            if previous is None or previous[0] != terms:
+                if previous is not None:
+                    self._state = replace(self._state, history=History())
+                previous = terms, evaluated(self._state.point, terms)
+            start = previous[1]
+            _require_finite(start, epoch)
+            following, report, warnings = self._step(epoch, terms, start, evaluated)
+            previous = terms, following
+            seconds = time.monotonic() - began
+            self._state = replace(self._state, epoch=epoch + 1, seconds=seconds)
+            yield self._report(epoch, start, report, seconds, warnings)
+            if self._state.rejected >= MAX_REJECTED or (not report.accepted and report.slope == 0):
+                break
+        epoch = self._state.epoch
+        if previous is None:
+            previous = (terms := self._terms_at(max(epoch - 1, 0))), evaluated(self._state.point, terms)
+        yield self._report(epoch, previous[1], LineSearchReport(), time.monotonic() - began, (), final=True)
+
+    def _step(self, epoch: int, terms: Terms, start: Evaluation, evaluated: Any) -> tuple[Evaluation, LineSearchReport, tuple[str, ...]]:
+        """One search along one direction; moves the state."""
+        point, history = self._state.point, self._state.history
+        direction = history.direction(start.gradient)
+        slope = vector.inner(start.gradient, direction)
+        if history.pairs and not slope < 0:
+            # rounding can spoil the curvature of nearly parallel pairs
+            history = History()
+            direction = history.direction(start.gradient)
+            slope = vector.inner(start.gradient, direction)
+        if not slope < 0:
+            self._state = replace(self._state, rejected=self._state.rejected + 1, history=History())
+            return start, LineSearchReport(accepted=False), ("the gradient is zero: nothing more can be gained",)
+
+        def trial_at(step: float) -> Trial[tuple[Refinables, Evaluation]]:
+            moved = vector.axpy(step, direction, point)
+            evaluation = evaluated(moved, terms)
+            return Trial(evaluation.loss, vector.inner(evaluation.gradient, direction), (moved, evaluation))
+
+        first = self._first_step(epoch, start.loss, slope, fresh=not history.pairs)
+        found, report = search(self._line_search(epoch), trial_at, Trial(start.loss, slope, (point, start)), first)
+        if found is None:
+            return start, report, self._rejected(epoch)
+        moved, following = found.state
+        length = self.preset.value_at("hist_length", epoch)
+        change = vector.axpy(-1.0, start.gradient, following.gradient)
+        history = history.extended(vector.scale(report.step, direction), change, length)
+        self._state = replace(self._state, point=moved, history=history, rejected=0)
+        return following, report, ()
+
+    def _rejected(self, epoch: int) -> tuple[str, ...]:
+        rejected = self._state.rejected + 1
+        warnings = [f"the update of epoch {epoch} was rejected: no step lowered the loss; the history was reset"]
+        paused = self._state.paused
+        index = rejected - _FIRST_PAUSE
+        if 0 <= index < len(_PAUSE_ORDER) and _PAUSE_ORDER[index] in self._terms_at(epoch).refined:
+            name = _PAUSE_ORDER[index]
+            paused = (*((n, until) for n, until in paused if n != name), (name, epoch + 1 + _PAUSE_EPOCHS))
+            warnings.append(f"refinement of {name} pauses for {_PAUSE_EPOCHS} epochs")
+        self._state = replace(self._state, history=History(), rejected=rejected, paused=paused)
+        return tuple(warnings)
+
+    def _terms_at(self, epoch: int) -> Terms:
+        terms = self._objective.terms_at(epoch)
+        resting = {name for name, until in self._state.paused if epoch < until}
+        return replace(terms, refined=terms.refined - resting)
+
+    def _first_step(self, epoch: int, loss: float, slope: float, *, fresh: bool) -> float:
+        step = self.preset.value_at("update_step_bfgs", epoch)
+        if fresh and loss > 0:
+            # where no curvature is known: no loss that is never negative has its minimum further along a parabola than this
+            # (Fletcher, Practical Methods of Optimization (1987), eq. 2.5.8), so that a first search takes few evaluations
+            step *= min(1.0, 2 * loss / -slope)
+        return step
+
+    def _line_search(self, epoch: int) -> LineSearch:
+        preset = self.preset
+        count = preset.max_count
+        return LineSearch(
+            c1=preset.value_at("wolfe_c1_constant", epoch),
+            c2=preset.value_at("wolfe_c2_constant", epoch),
+            reduce=preset.reduce_factor,
+            optimism=preset.optimism,
+            max_count=None if count is None or math.isinf(count) else count,
+            min_step=preset.min_step,
+            resolution=1e-15 if self.backend.precision == "double" else 1e-8,
+        )
+
+    def _report(
+        self, epoch: int, at: Evaluation, search_report: LineSearchReport, seconds: float, warnings: tuple[str, ...], *, final: bool = False
+    ) -> EpochReport:
+        return EpochReport(
+            epoch, at.loss, at.sse, dict(at.terms), search_report, seconds, warnings, at.residual, self.point, final
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Problem:
+    backend: Backend
+    objective: Objective
+    point: Refinables
+    window: tuple[int, int]
+
+
+def _build(preset: Preset, *, exact: bool) -> _Problem:
+    support.check(preset)
+    backend = choose_backend(preset.backend, preset.default_dtype)
+    dataset = _dataset(preset)
+    preprocessing = Preprocessing(
+        preset.flip_ky, (int(preset.data_shift_vector[0]), int(preset.data_shift_vector[1])), preset.data_bin, preset.data_multiplier
+    )
+    measurements = Measurements(dataset, preprocessing, backend.real, keep=not preset.load_one_by_one)
+    start = make_start(preset, measurements, backend, exact=exact)
+    return _Problem(backend, Objective(preset, backend, start.geometry, measurements), start.point, measurements.window)
+
+
+def _dataset(preset: Preset) -> Dataset:
+    if preset.dataset is not None:
+        return ArrayDataset(preset.dataset)
+    if not preset.data_path:
+        raise ParameterError("data_path: no measurements are given; name a file, or give an array as dataset")
+    return open_dataset(preset.data_path)
+
+
+def _require_finite(evaluation: Evaluation, epoch: int) -> None:
+    for name, value in evaluation.terms.items():
+        if not math.isfinite(value):
+            raise ReconstructionError(
+                f"epoch {epoch}: the term {name!r} of the loss is {value}; the last good state is kept. "
+                "Check the starting arrays for huge numbers, or use default_dtype 'double'"
+            )
+
+
+def _restored(checkpoint: Mapping[str, np.ndarray], start: _State, backend: Backend) -> _State:
+    point = unpack(checkpoint, "point", backend)
+    for name, array in vector.present(start.point):
+        found = getattr(point, name)
+        if found is None or found.shape != array.shape:
+            shape = "missing" if found is None else f"of shape {found.shape}"
+            raise ParameterError(f"the checkpoint's {name} is {shape}, the preset asks for {array.shape}: it belongs to another preset")
+    return _State(
+        epoch=int(checkpoint["epoch"]),
+        point=point,
+        history=unpack_history(checkpoint, backend),
+        rejected=int(checkpoint["rejected"]),
+        paused=tuple((key.split("/")[1], int(until)) for key, until in checkpoint.items() if key.startswith("paused/")),
+        seconds=float(checkpoint["seconds"]),
+    )

@@ -1,0 +1,87 @@
+"""What several values must agree on, as far as the preset itself tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pypty_nb.params.schedule import Schedule
+
+Values = Mapping[str, Any]
+
+
+def problems(values: Values) -> list[str]:
+    """Every contradiction, one sentence each."""
+    return [problem for check in _CHECKS for problem in check(values)]
+
+
+def _wolfe(values: Values) -> Iterator[str]:
+    c1, c2 = values["wolfe_c1_constant"], values["wolfe_c2_constant"]
+    if not isinstance(c1, Schedule) and not isinstance(c2, Schedule) and c1 >= c2:
+        yield f"wolfe_c1_constant: must be below wolfe_c2_constant = {c2:g}; got {c1:g}"
+
+
+def _pattern_count(values: Values) -> Iterator[str]:
+    count = _patterns(values)
+    if count is None:
+        return
+    for name in ("positions", "tilts", "beam_current", "aberration_marker", "probe_marker"):
+        array = values[name]
+        if not isinstance(array, np.ndarray) or len(array) == count:
+            continue
+        common = name in {"positions", "tilts"}
+        if not (common and len(array) == 1):
+            yield f"{name}: has {len(array)} rows for {count} patterns; give one a pattern" + (" or one for all" if common else "")
+
+
+def _probe_window(values: Values) -> Iterator[str]:
+    probe, dataset = values["probe"], values["dataset"]
+    if not isinstance(probe, np.ndarray) or not isinstance(dataset, np.ndarray) or values["masks"] is not None or dataset.ndim < 3:
+        return
+    binning, scale, pad = values["data_bin"], values["upsample_pattern"], values["data_pad"]
+    window = tuple(length // binning * scale + 2 * pad for length in dataset.shape[-2:])
+    if probe.shape[:2] != window:
+        yield f"probe: is {probe.shape[0]} × {probe.shape[1]} px; the patterns, as binned, upsampled and padded, ask for {window[0]} × {window[1]}"
+
+
+def _scan_size(values: Values) -> Iterator[str]:
+    size, count = values["scan_size"], _patterns(values)
+    if size is not None and count is not None and size[0] * size[1] != count:
+        yield f"scan_size: {size[0]} × {size[1]} = {size[0] * size[1]} points for {count} patterns"
+
+
+def _finite(values: Values) -> Iterator[str]:
+    for name, value in values.items():
+        # the data are checked where they are read, which may be a file
+        if name != "dataset" and isinstance(value, np.ndarray) and value.dtype.kind in "fc" and not np.isfinite(value).all():
+            yield f"{name}: holds NaN or infinite numbers"
+
+
+def _compressed(values: Values) -> Iterator[str]:
+    compressed = str(values["algorithm"]).endswith("_compressed")
+    if (values["masks"] is not None) != compressed:
+        if compressed:
+            yield f"algorithm: {values['algorithm']} compares virtual detectors; give them in masks"
+        else:
+            yield f"masks: virtual detectors demand a compressed algorithm, such as lsq_compressed; got {values['algorithm']}"
+
+
+def _patterns(values: Values) -> int | None:
+    dataset = values["dataset"]
+    if dataset is None:
+        return None
+    if dataset.ndim == 4:
+        return dataset.shape[0] * dataset.shape[1]
+    return dataset.shape[0]
+
+
+_CHECKS: tuple[Callable[[Values], Iterator[str]], ...] = (
+    _wolfe,
+    _pattern_count,
+    _probe_window,
+    _scan_size,
+    _finite,
+    _compressed,
+)

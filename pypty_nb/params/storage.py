@@ -1,0 +1,157 @@
+"""A preset on disk: JSON, and beside it one HDF5 file with the arrays over 64 numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from pypty_nb.files import atomic, write_text
+from pypty_nb.params.errors import ParameterError
+
+SCHEMA_VERSION = 1
+#: Arrays up to this many real numbers stand in the JSON itself.
+INLINE_NUMBERS = 64
+_MAX_BYTES = 16 * 2**20
+
+
+def write(path: Path, values: Mapping[str, Any]) -> Path:
+    """Write `values` (as `Preset.to_dict` gives them) to `path` and its ``.h5``; each file atomically."""
+    beside = path.with_suffix(".h5")
+    if beside == path:
+        raise ParameterError(f"{path}: a preset's JSON cannot end in .h5, which is for its arrays; call it {path.stem}.json")
+    plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    arrays: dict[str, np.ndarray] = {}
+    for name, value in values.items():
+        if isinstance(value, np.ndarray) and not _stands_inline(value):
+            arrays[name] = value
+            plain[name] = {
+                "array": {
+                    "file": beside.name,
+                    "dataset": name,
+                    "shape": list(value.shape),
+                    "dtype": value.dtype.str,
+                    "sha256": _digest(value),
+                }
+            }
+        else:
+            plain[name] = _plain(value)
+    if arrays:
+        with atomic(beside) as temporary, h5py.File(temporary, "w") as file:
+            for name, array in arrays.items():
+                file.create_dataset(name, data=array)
+    write_text(path, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    if not arrays:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The values of the preset at `path`, arrays loaded.
+
+    Raises
+    ------
+    ParameterError
+        What is wrong with the file, its arrays, or one of its values.
+    """
+    plain = _load(path)
+    version = plain.pop("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise ParameterError(f"{path}: written with schema_version {version!r:.40}; this program reads {SCHEMA_VERSION}")
+    return {name: _revived(path, name, value) for name, value in plain.items()}
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ParameterError(f"{path}: over {_MAX_BYTES >> 20} MiB, too large for a preset; arrays belong in its .h5")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ParameterError(f"preset {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ParameterError(f"preset {path} is no text file; a preset is JSON") from None
+    try:
+        plain = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        raise ParameterError(f"preset {path} is no valid JSON: {error.msg} at line {error.lineno}") from None
+    except (RecursionError, ValueError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ParameterError(f"preset {path} cannot be used: {reason}") from None
+    if not isinstance(plain, dict):
+        raise ParameterError(f"preset {path} holds a {type(plain).__name__}; a preset is a JSON object of parameter names")
+    return plain
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not a number of JSON")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        seen = [name for name, _ in pairs]
+        twice = next(name for name in seen if seen.count(name) > 1)
+        raise ValueError(f"{twice[:60]!r} stands there twice")
+    return names
+
+
+def _revived(path: Path, name: str, value: Any) -> Any:
+    if not isinstance(value, dict) or set(value) != {"array"}:
+        return value
+    reference = value["array"]
+    if isinstance(reference, dict) and "values" in reference:
+        return _inline(name, reference)
+    wanted = {"file", "dataset", "shape", "dtype", "sha256"}
+    if not isinstance(reference, dict) or set(reference) != wanted:
+        raise ParameterError(f"{name}: a reference to an array names {', '.join(sorted(wanted))}")
+    file_name, dataset = reference["file"], reference["dataset"]
+    # only a file beside the preset: a preset from elsewhere must not read the rest of the disk
+    if not isinstance(file_name, str) or not isinstance(dataset, str) or Path(file_name).name != file_name:
+        raise ParameterError(f"{name}: the file of an array must be a plain name beside the preset, got {file_name!r:.60}")
+    try:
+        with h5py.File(path.parent / file_name, "r", locking=False) as file:
+            array = np.asarray(file[dataset])
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise ParameterError(f"{name}: its array in {path.parent / file_name} cannot be read: {error}") from error
+    if list(array.shape) != reference["shape"] or array.dtype.str != reference["dtype"] or _digest(array) != reference["sha256"]:
+        raise ParameterError(f"{name}: the array in {file_name} is not the one this preset was written with")
+    return array
+
+
+def _stands_inline(array: np.ndarray) -> bool:
+    return array.size * (2 if array.dtype.kind == "c" else 1) <= INLINE_NUMBERS and bool(np.isfinite(array).all())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        if value.dtype in (np.float64, np.int64):
+            return value.tolist()
+        if value.dtype == np.complex128 and not value.imag.any():
+            return value.real.tolist()
+        # shape and dtype with the numbers, so that the array that is read is the one that was written
+        numbers = value.view(value.real.dtype) if value.dtype.kind == "c" else value
+        return {"array": {"values": numbers.ravel().tolist(), "shape": list(value.shape), "dtype": value.dtype.str}}
+    if isinstance(value, float) and math.isinf(value):
+        return "inf"
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _inline(name: str, reference: dict[str, Any]) -> np.ndarray:
+    try:
+        dtype = np.dtype(reference["dtype"])
+        if dtype.kind not in "iufcb":
+            raise ValueError(f"dtype {dtype}")
+        numbers = np.asarray(reference["values"], dtype=dtype.type(0).real.dtype if dtype.kind == "c" else dtype)
+        return numbers.view(dtype).reshape(reference["shape"]).copy()
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise ParameterError(f"{name}: the array in the preset cannot be read: {error}") from None
+
+
+def _digest(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
