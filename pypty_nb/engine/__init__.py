@@ -1,5 +1,5 @@
 """The mathematics of a run: model, losses, optimiser."""
 
-from pypty_nb.engine.reconstruct import Reconstruction, ReconstructionError, evaluate
+from pypty_nb.engine.reconstruct import Reconstruction, ReconstructionError, evaluate, simulate
 
-__all__ = ["Reconstruction", "ReconstructionError", "evaluate"]
+__all__ = ["Reconstruction", "ReconstructionError", "evaluate", "simulate"]

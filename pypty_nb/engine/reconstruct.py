@@ -19,7 +19,8 @@ from pypty_nb.data.preprocess import Preprocessing
 from pypty_nb.engine import support, vector
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
-from pypty_nb.engine.objective import Objective, Terms
+from pypty_nb.engine.model import Model
+from pypty_nb.engine.objective import Objective, Terms, batch_size
 from pypty_nb.engine.refinables import pack, pack_history, to_host, unpack, unpack_history
 from pypty_nb.engine.start import make_start, whole_band
 from pypty_nb.params import ParameterError, Preset, as_preset
@@ -59,6 +60,29 @@ def evaluate(pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str]) 
     problem = _build(preset, exact=True)
     evaluation = problem.objective.evaluate(problem.point, problem.objective.terms_at(preset.epoch_prev))
     return replace(evaluation, gradient=to_host(problem.backend, evaluation.gradient))
+
+
+def simulate(preset: Preset) -> np.ndarray:
+    """The patterns a preset's object, probe and positions give, (pattern, ky, kx), centred, counts, at exactly those arrays.
+
+    Raises
+    ------
+    ParameterError
+        Where object, probe and positions are not all given, or do not fit each other.
+    """
+    if not isinstance(preset.probe, np.ndarray):
+        raise ParameterError("probe: give the probe as an array to simulate patterns with it")
+    support.check(preset)
+    backend = choose_backend(preset.backend, preset.default_dtype)
+    blank = np.ones((len(preset.positions), *preset.probe.shape[:2]), np.uint8)
+    measurements = Measurements(ArrayDataset(blank), Preprocessing(), backend.real, keep=False)
+    start = make_start(preset, measurements, backend, exact=True)
+    model = Model(backend, start.geometry)
+    prepared = model.prepare(start.point)
+    size = batch_size(preset, backend, measurements.window)
+    batches = [np.arange(i, min(i + size, len(blank))) for i in range(0, len(blank), size)]
+    patterns = np.concatenate([backend.to_host(model.patterns(prepared, indices)) for indices in batches])
+    return np.fft.fftshift(patterns, axes=(1, 2))
 
 
 @dataclass(frozen=True)

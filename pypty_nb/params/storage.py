@@ -115,7 +115,7 @@ def _revived(path: Path, name: str, value: Any) -> Any:
     if not isinstance(file_name, str) or not isinstance(dataset, str) or Path(file_name).name != file_name:
         raise ParameterError(f"{name}: the file of an array must be a plain name beside the preset, got {file_name!r:.60}")
     try:
-        with h5py.File(path.parent / file_name, "r", locking=False) as file:
+        with h5py.File(path.parent / file_name, "r", locking="best-effort") as file:
             array = np.asarray(file[dataset])
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise ParameterError(f"{name}: its array in {path.parent / file_name} cannot be read: {error}") from error

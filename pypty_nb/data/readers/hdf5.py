@@ -18,8 +18,8 @@ class HDF5Dataset:
 
     def __init__(self, path: Path):
         try:
-            # no lock: the file may lie on a beamline's read-only share
-            self._file = h5py.File(path, "r", locking=False)
+            # locked where that can be: other handles of this process must agree, and a beamline's share may know no locks
+            self._file = h5py.File(path, "r", locking="best-effort")
         except PermissionError:
             raise
         except OSError as error:

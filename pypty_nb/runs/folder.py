@@ -1,0 +1,201 @@
+"""A run's folder: what lies in it, written so that a kill at any instant leaves the last complete state readable."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pypty_nb.files import atomic
+from pypty_nb.params import ParameterError, Preset
+from pypty_nb.records import EpochReport, Refinables
+
+PRESET = "params.json"
+LOSS = "loss.csv"
+JOURNAL = "journal.jsonl"
+CHECKPOINT = "checkpoint.npz"
+
+#: The original program's names for the arrays it leaves in the folder.
+ARRAY_FILES = {
+    "obj": "co.npy",
+    "probe": "cp.npy",
+    "positions": "cg.npy",
+    "tilts": "ct.npy",
+    "static_background": "cs.npy",
+    "beam_current": "cb.npy",
+    "aberrations_array": "ca.npy",
+}
+SNAPSHOT_WORDS = {"obj": "obj", "probe": "probe", "positions": "positions", "tilts": "tilts"}
+COLUMNS = (
+    "epoch", "time / s", "loss", "sse", "initial step", "matching step", "N linesearch iterations", "dir. derivative",
+    "new dir. derivative", "Constraints contribution", "Free GiB", "Total GiB", "Warnings",
+)  # fmt: skip
+
+
+class RunFolderError(OSError):
+    """A folder that cannot be written, or is no run."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The layout of one run on disk. Making the object touches nothing."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], preset: Preset) -> RunFolder:
+        """Make the folder and write its preset.
+
+        Raises
+        ------
+        RunFolderError
+            Where the folder cannot be written, or already holds a run.
+        """
+        folder = cls(Path(path))
+        if folder.is_run():
+            raise RunFolderError(f"{folder.path} already holds a run; choose another folder, or resume that run")
+        existed = folder.path.exists()
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            preset.to_json(folder.path / PRESET)
+        except OSError as error:
+            if not existed and folder.path.is_dir() and not any(folder.path.iterdir()):
+                folder.path.rmdir()
+            raise RunFolderError(f"the output folder {folder.path} cannot be written: {error.strerror or error}") from error
+        return folder
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> RunFolder:
+        """An existing run.
+
+        Raises
+        ------
+        RunFolderError
+            Where `path` is no run.
+        """
+        folder = cls(Path(path))
+        if not folder.is_run():
+            raise RunFolderError(f"{folder.path} is no run: it has no {PRESET}")
+        return folder
+
+    def is_run(self) -> bool:
+        return (self.path / PRESET).is_file()
+
+    # ---- writing
+    def note(self, event: str, **details: Any) -> None:
+        """Add one line to the journal."""
+        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **details})
+        _append(self.path / JOURNAL, line + "\n")
+
+    def log_loss(self, report: EpochReport, memory: tuple[float, float]) -> None:
+        """Add one line to ``loss.csv``, under the original's column names; `memory` is (free, total) in GiB."""
+        search = report.search
+        row = (
+            report.epoch, f"{report.seconds:.3f}", repr(report.loss), repr(report.sse), search.initial_step, search.step,
+            search.evaluations, search.slope, search.new_slope, repr(report.loss - report.terms["data"]),
+            f"{memory[0]:.2f}", f"{memory[1]:.2f}", "; ".join(report.warnings),
+        )  # fmt: skip
+        text = io.StringIO()
+        writer = csv.writer(text)
+        if not (self.path / LOSS).exists():
+            writer.writerow(COLUMNS)
+        writer.writerow(row)
+        _append(self.path / LOSS, text.getvalue())
+
+    def write_checkpoint(self, state: Mapping[str, np.ndarray]) -> None:
+        """Replace the one file a resume reads, as a whole."""
+        with atomic(self.path / CHECKPOINT) as temporary, temporary.open("wb") as file:
+            np.savez(file, **dict(state))
+
+    def write_arrays(self, point: Refinables) -> None:
+        """Replace ``co.npy``, ``cp.npy`` and so on, each as a whole."""
+        for name, file_name in ARRAY_FILES.items():
+            array = getattr(point, name)
+            if array is not None:
+                _save_array(self.path / file_name, array)
+
+    def write_snapshot(self, point: Refinables, epoch: int) -> None:
+        """Keep the arrays of `epoch` under names of their own."""
+        for name, word in SNAPSHOT_WORDS.items():
+            array = getattr(point, name)
+            if array is not None:
+                _save_array(self.path / f"checkpoint_{word}_epoch_{epoch}.npy", array)
+
+    # ---- reading
+    def preset(self) -> Preset:
+        """The preset the run was started with."""
+        return Preset.from_json(self.path / PRESET)
+
+    def losses(self) -> list[dict[str, str]]:
+        """The complete lines of ``loss.csv``, in order; an epoch repeated after a resume stands once, as last written."""
+        try:
+            text = (self.path / LOSS).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        # a line without its end was cut by a kill
+        complete = text[: text.rfind("\n") + 1]
+        rows = {row["epoch"]: row for row in csv.DictReader(io.StringIO(complete)) if row.get("Warnings") is not None}
+        return [rows[epoch] for epoch in sorted(rows, key=int)]
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The complete lines of the journal, in order."""
+        try:
+            text = (self.path / JOURNAL).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        events = []
+        for line in text[: text.rfind("\n") + 1].splitlines():
+            try:
+                events.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue  # two halves of lines written around a kill
+        return events
+
+    def checkpoint(self) -> dict[str, np.ndarray] | None:
+        """The last complete state, or ``None`` before the first epoch's end.
+
+        Raises
+        ------
+        ParameterError
+            Where the file is damaged.
+        """
+        path = self.path / CHECKPOINT
+        if not path.is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, ValueError, EOFError, KeyError) as error:
+            raise ParameterError(f"the checkpoint {path} is damaged ({error}); delete it to start at the first epoch") from error
+
+    def point(self) -> Refinables | None:
+        """The refined arrays of the last complete epoch."""
+        state = self.checkpoint()
+        if state is None:
+            return None
+        return Refinables(**{name: state.get(f"point/{name}") for name in ARRAY_FILES})
+
+
+def _save_array(path: Path, array: np.ndarray) -> None:
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.ascontiguousarray(array))
+
+
+def _append(path: Path, text: str) -> None:
+    """Add whole lines in one write; a line cut by a kill is closed first, so that the next one stays whole."""
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                text = "\n" + text
+        file.write(text.encode("utf-8"))
+        file.flush()
+        os.fsync(file.fileno())
