@@ -96,7 +96,9 @@ class Measurements:
         if low >= 0 and np.isfinite(patterns.max()):
             return
         bad = ~np.isfinite(patterns)
-        word, what = ("NaN or infinite", "mask or replace them") if bad.any() else ("negative", "subtract the detector's offset first")
+        word, what = (
+            ("NaN or infinite", "mask or replace them") if bad.any() else ("negative", "subtract the detector's offset first")
+        )
         bad = bad if bad.any() else patterns < 0
         pattern, y, x = (int(i[0]) for i in np.nonzero(bad))
         y, x = (y + self.window[0] // 2) % self.window[0], (x + self.window[1] // 2) % self.window[1]

@@ -51,7 +51,10 @@ class Objective:
         self._measurements = measurements
         self._preset = preset
         self._executor = Serial(
-            Model(backend, geometry), measurements, available()[preset.algorithm], batch_size(preset, backend, geometry.window)
+            Model(backend, geometry),
+            measurements,
+            available()[preset.algorithm],
+            batch_size(preset, backend, geometry.window),
         )
 
     def terms_at(self, epoch: int) -> Terms:

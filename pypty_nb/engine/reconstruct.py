@@ -183,7 +183,9 @@ class Reconstruction:
             previous = (terms := self._terms_at(max(epoch - 1, 0))), evaluated(self._state.point, terms)
         yield self._report(epoch, previous[1], LineSearchReport(), time.monotonic() - began, (), final=True)
 
-    def _step(self, epoch: int, terms: Terms, start: Evaluation, evaluated: Any) -> tuple[Evaluation, LineSearchReport, tuple[str, ...]]:
+    def _step(
+        self, epoch: int, terms: Terms, start: Evaluation, evaluated: Any
+    ) -> tuple[Evaluation, LineSearchReport, tuple[str, ...]]:
         """One search along one direction; moves the state."""
         point, history = self._state.point, self._state.history
         direction = history.direction(start.gradient)
@@ -234,7 +236,7 @@ class Reconstruction:
         step = self.preset.value_at("update_step_bfgs", epoch)
         if fresh and loss > 0:
             # where no curvature is known: no loss that is never negative has its minimum further along a parabola than this
-            # (Fletcher, Practical Methods of Optimization (1987), eq. 2.5.8), so that a first search takes few evaluations
+            # (Fletcher, Practical Methods of Optimization (1987), section 2.5), so that a first search takes few evaluations
             step *= min(1.0, 2 * loss / -slope)
         return step
 
@@ -252,7 +254,14 @@ class Reconstruction:
         )
 
     def _report(
-        self, epoch: int, at: Evaluation, search_report: LineSearchReport, seconds: float, warnings: tuple[str, ...], *, final: bool = False
+        self,
+        epoch: int,
+        at: Evaluation,
+        search_report: LineSearchReport,
+        seconds: float,
+        warnings: tuple[str, ...],
+        *,
+        final: bool = False,
     ) -> EpochReport:
         return EpochReport(
             epoch, at.loss, at.sse, dict(at.terms), search_report, seconds, warnings, at.residual, self.point, final
@@ -272,7 +281,10 @@ def _build(preset: Preset, *, exact: bool) -> _Problem:
     backend = choose_backend(preset.backend, preset.default_dtype)
     dataset = _dataset(preset)
     preprocessing = Preprocessing(
-        preset.flip_ky, (int(preset.data_shift_vector[0]), int(preset.data_shift_vector[1])), preset.data_bin, preset.data_multiplier
+        preset.flip_ky,
+        (int(preset.data_shift_vector[0]), int(preset.data_shift_vector[1])),
+        preset.data_bin,
+        preset.data_multiplier,
     )
     measurements = Measurements(dataset, preprocessing, backend.real, keep=not preset.load_one_by_one)
     start = make_start(preset, measurements, backend, exact=exact)
@@ -302,7 +314,9 @@ def _restored(checkpoint: Mapping[str, np.ndarray], start: _State, backend: Back
         found = getattr(point, name)
         if found is None or found.shape != array.shape:
             shape = "missing" if found is None else f"of shape {found.shape}"
-            raise ParameterError(f"the checkpoint's {name} is {shape}, the preset asks for {array.shape}: it belongs to another preset")
+            raise ParameterError(
+                f"the checkpoint's {name} is {shape}, the preset asks for {array.shape}: it belongs to another preset"
+            )
     return _State(
         epoch=int(checkpoint["epoch"]),
         point=point,

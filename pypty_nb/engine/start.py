@@ -77,8 +77,8 @@ def _object(preset: Preset, positions: np.ndarray, window: tuple[int, int], *, e
     if given and exact:
         if (low < 0).any() or (high > obj.shape[:2]).any():
             raise ParameterError(
-                f"obj: is {obj.shape[0]} × {obj.shape[1]} px, too small for the scan, whose patches reach from {low.tolist()} to "
-                f"{high.tolist()} px (y, x)"
+                f"obj: is {obj.shape[0]} × {obj.shape[1]} px, too small for the scan, whose patches "
+                f"reach from {low.tolist()} to {high.tolist()} px (y, x)"
             )
         return obj, positions
     space = preset.extra_space_on_side_px
@@ -90,7 +90,9 @@ def _object(preset: Preset, positions: np.ndarray, window: tuple[int, int], *, e
         obj = np.pad(obj, [*widths, (0, 0), (0, 0)], mode="edge") if space else _padded_with_ones(obj, widths)
     except MemoryError:
         shape = tuple(int(n) for n in obj.shape[:2] + before + after)
-        raise ParameterError(f"positions: the scan asks for an object of {shape[0]} × {shape[1]} px, more than the memory holds") from None
+        raise ParameterError(
+            f"positions: the scan asks for an object of {shape[0]} × {shape[1]} px, more than the memory holds"
+        ) from None
     return obj, positions + before
 
 
@@ -117,13 +119,20 @@ def _probe(preset: Preset, measurements: Measurements, geometry: Geometry) -> np
         probe = preset.probe.astype(np.complex128)
         if probe.shape[:2] != geometry.window:
             raise ParameterError(
-                f"probe: is {probe.shape[0]} × {probe.shape[1]} px; the patterns are {geometry.window[0]} × {geometry.window[1]} px"
+                f"probe: is {probe.shape[0]} × {probe.shape[1]} px; "
+                f"the patterns are {geometry.window[0]} × {geometry.window[1]} px"
             )
         if not probe.any():
             raise ParameterError("probe: is zero everywhere; no light reaches the object")
         return probe
     amplitude = _amplitude(preset, measurements)
-    phase = chi(preset.aberrations, preset.extra_probe_defocus, geometry.window, geometry.pixel_size, electron_wavelength(preset.acc_voltage))
+    phase = chi(
+        preset.aberrations,
+        preset.extra_probe_defocus,
+        geometry.window,
+        geometry.pixel_size,
+        electron_wavelength(preset.acc_voltage),
+    )
     spectrum = np.fft.ifftshift(amplitude) * np.exp(-1j * phase)
     return np.fft.fftshift(np.fft.ifft2(spectrum))[..., None]
 
@@ -145,7 +154,9 @@ def _amplitude(preset: Preset, measurements: Measurements) -> np.ndarray:
         amplitude = (pattern > threshold * pattern.mean()).astype(np.float64) if threshold > 0 else np.sqrt(pattern)
         source = "mean_pattern"
     if amplitude.shape != window:
-        raise ParameterError(f"{source}: is {amplitude.shape[0]} × {amplitude.shape[1]} px; the patterns are {window[0]} × {window[1]} px")
+        raise ParameterError(
+            f"{source}: is {amplitude.shape[0]} × {amplitude.shape[1]} px; the patterns are {window[0]} × {window[1]} px"
+        )
     if not amplitude.any():
         raise ParameterError(f"{source}: no pixel is above zero, so that no probe can be made from it")
     return amplitude

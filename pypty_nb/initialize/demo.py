@@ -53,7 +53,9 @@ def demo_preset(seed: int = 1) -> Preset:
 def _specimen(size: int, random: np.random.Generator) -> np.ndarray:
     """exp(iφ − a): a rough film, and particles whose lattice planes show as fringes, (size, size) complex128."""
     y, x = np.mgrid[:size, :size] * _PIXEL_A
-    phase = 0.12 * _smooth(random.standard_normal((size, size)), 1.2) + 0.08 * _smooth(random.standard_normal((size, size)), 6.0)
+    phase = 0.12 * _smooth(random.standard_normal((size, size)), 1.2) + 0.08 * _smooth(
+        random.standard_normal((size, size)), 6.0
+    )
     extent = size * _PIXEL_A
     for _ in range(9):
         centre, radius = random.uniform(0.22, 0.78, 2) * extent, random.uniform(2.5, 6.0)

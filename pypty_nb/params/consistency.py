@@ -33,17 +33,25 @@ def _pattern_count(values: Values) -> Iterator[str]:
             continue
         common = name in {"positions", "tilts"}
         if not (common and len(array) == 1):
-            yield f"{name}: has {len(array)} rows for {count} patterns; give one a pattern" + (" or one for all" if common else "")
+            yield f"{name}: has {len(array)} rows for {count} patterns; give one a pattern" + (
+                " or one for all" if common else ""
+            )
 
 
 def _probe_window(values: Values) -> Iterator[str]:
     probe, dataset = values["probe"], values["dataset"]
-    if not isinstance(probe, np.ndarray) or not isinstance(dataset, np.ndarray) or values["masks"] is not None or dataset.ndim < 3:
+    if (
+        not isinstance(probe, np.ndarray)
+        or not isinstance(dataset, np.ndarray)
+        or values["masks"] is not None
+        or dataset.ndim < 3
+    ):
         return
     binning, scale, pad = values["data_bin"], values["upsample_pattern"], values["data_pad"]
     window = tuple(length // binning * scale + 2 * pad for length in dataset.shape[-2:])
     if probe.shape[:2] != window:
-        yield f"probe: is {probe.shape[0]} × {probe.shape[1]} px; the patterns, as binned, upsampled and padded, ask for {window[0]} × {window[1]}"
+        is_, wanted = (f"{shape[0]} × {shape[1]}" for shape in (probe.shape, window))
+        yield f"probe: is {is_} px; the patterns, as binned, upsampled and padded, ask for {wanted}"
 
 
 def _scan_size(values: Values) -> Iterator[str]:

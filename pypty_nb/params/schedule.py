@@ -14,6 +14,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import simpleeval
@@ -55,7 +56,9 @@ class Schedule:
     the first 1000 epochs.
     """
 
-    def __init__(self, *, text: str = "", steps: tuple[tuple[int, Any], ...] = (), function: Callable[[int], Any] | None = None):
+    def __init__(
+        self, *, text: str = "", steps: tuple[tuple[int, Any], ...] = (), function: Callable[[int], Any] | None = None
+    ):
         self.text = text
         self.pairs = steps
         self.function = function
@@ -69,8 +72,7 @@ class Schedule:
         ParameterError
             Names what may not stand in a schedule.
         """
-        schedule = cls(text=_Expression(text).text)
-        return schedule
+        return cls(text=_Expression(text).text)
 
     @classmethod
     def steps(cls, pairs: Any) -> Schedule:
@@ -87,7 +89,7 @@ class Schedule:
             if not (value is None or isinstance(value, (bool, int, float, str))):
                 raise ParameterError(f"a step's value must be a number, a word, true, false or null, got {value!r:.80}")
             rows.append((epoch, value))
-        if any(a[0] >= b[0] for a, b in zip(rows, rows[1:], strict=False)):
+        if any(a[0] >= b[0] for a, b in pairwise(rows)):
             raise ParameterError(f"the epochs of steps must increase, got {[epoch for epoch, _ in rows]!r:.80}")
         return cls(steps=tuple(rows))
 
@@ -242,7 +244,11 @@ def _check(body: ast.expr, variable: str) -> None:
             raise ParameterError(f"the name {node.id!r:.40} is unknown in a schedule; known are {known}")
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
             exponent = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
-            if isinstance(exponent, ast.Constant) and isinstance(exponent.value, (int, float)) and abs(exponent.value) > MAX_POWER:
+            if (
+                isinstance(exponent, ast.Constant)
+                and isinstance(exponent.value, (int, float))
+                and abs(exponent.value) > MAX_POWER
+            ):
                 raise ParameterError(f"a power in a schedule is at most {MAX_POWER}, got {exponent.value}")
 
 
@@ -287,7 +293,13 @@ def _bounded(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         # as floats, so that no chain of products makes an integer of a million digits
         exact = isinstance(a, int) and isinstance(b, int) and abs(a) < 2**20 and abs(b) < 2**20 and operation is operator.mul
         result = operation(a, b) if exact else operation(float(a), float(b))
-        if isinstance(result, float) and result.is_integer() and isinstance(a, int) and isinstance(b, int) and abs(result) < 2**53:
+        if (
+            isinstance(result, float)
+            and result.is_integer()
+            and isinstance(a, int)
+            and isinstance(b, int)
+            and abs(result) < 2**53
+        ):
             return int(result)
         return result
 
@@ -300,7 +312,12 @@ def _lambda_sources(function: Callable[[int], Any]) -> list[str]:
         lines = textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError):
         return []
-    for source in (lines, lines.strip().rstrip(","), "(" + lines.strip().rstrip(",") + ")", "{" + lines.strip().rstrip(",") + "}"):
+    for source in (
+        lines,
+        lines.strip().rstrip(","),
+        "(" + lines.strip().rstrip(",") + ")",
+        "{" + lines.strip().rstrip(",") + "}",
+    ):
         try:
             tree = ast.parse(source)
         except SyntaxError:
@@ -310,4 +327,6 @@ def _lambda_sources(function: Callable[[int], Any]) -> list[str]:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and a == b or (isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b))
+    return (type(a) is type(b) and a == b) or (
+        isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b)
+    )

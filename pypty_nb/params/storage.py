@@ -119,7 +119,11 @@ def _revived(path: Path, name: str, value: Any) -> Any:
             array = np.asarray(file[dataset])
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise ParameterError(f"{name}: its array in {path.parent / file_name} cannot be read: {error}") from error
-    if list(array.shape) != reference["shape"] or array.dtype.str != reference["dtype"] or _digest(array) != reference["sha256"]:
+    if (
+        list(array.shape) != reference["shape"]
+        or array.dtype.str != reference["dtype"]
+        or _digest(array) != reference["sha256"]
+    ):
         raise ParameterError(f"{name}: the array in {file_name} is not the one this preset was written with")
     return array
 

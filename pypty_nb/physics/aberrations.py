@@ -19,7 +19,13 @@ def terms(count: int) -> list[tuple[int, int, str]]:
     return found[:count]
 
 
-def chi(coefficients: np.ndarray | None, extra_c10: float, window: tuple[int, int], pixel_size: tuple[float, float], wavelength: float):
+def chi(
+    coefficients: np.ndarray | None,
+    extra_c10: float,
+    window: tuple[int, int],
+    pixel_size: tuple[float, float],
+    wavelength: float,
+):
     """χ = (2π/λ) Σ C_nm α^(n+1)/(n+1)·{1, cos mφ, sin mφ} on the unshifted grid, (y, x) float64, rad.
 
     Parameters

@@ -34,6 +34,7 @@ ARRAY_FILES = {
     "aberrations_array": "ca.npy",
 }
 SNAPSHOT_WORDS = {"obj": "obj", "probe": "probe", "positions": "positions", "tilts": "tilts"}
+_PHASES = {"started", "resumed", "stopped", "failed", "finished"}
 COLUMNS = (
     "epoch", "time / s", "loss", "sse", "initial step", "matching step", "N linesearch iterations", "dir. derivative",
     "new dir. derivative", "Constraints contribution", "Free GiB", "Total GiB", "Warnings",
@@ -89,10 +90,18 @@ class RunFolder:
     def is_run(self) -> bool:
         return (self.path / PRESET).is_file()
 
+    def is_finished(self) -> bool:
+        """Whether the last thing that happened was the run's regular end."""
+        events = [event["event"] for event in self.journal() if event.get("event") in _PHASES]
+        return bool(events) and events[-1] == "finished"
+
     # ---- writing
     def note(self, event: str, **details: Any) -> None:
         """Add one line to the journal."""
-        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **details})
+        line = json.dumps(
+            {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **details},
+            ensure_ascii=False,
+        )
         _append(self.path / JOURNAL, line + "\n")
 
     def log_loss(self, report: EpochReport, memory: tuple[float, float]) -> None:
@@ -113,21 +122,21 @@ class RunFolder:
     def write_checkpoint(self, state: Mapping[str, np.ndarray]) -> None:
         """Replace the one file a resume reads, as a whole."""
         with atomic(self.path / CHECKPOINT) as temporary, temporary.open("wb") as file:
-            np.savez(file, **dict(state))
+            np.savez(file, allow_pickle=False, **dict(state))
 
     def write_arrays(self, point: Refinables) -> None:
         """Replace ``co.npy``, ``cp.npy`` and so on, each as a whole."""
         for name, file_name in ARRAY_FILES.items():
             array = getattr(point, name)
             if array is not None:
-                _save_array(self.path / file_name, array)
+                save_array(self.path / file_name, array)
 
     def write_snapshot(self, point: Refinables, epoch: int) -> None:
         """Keep the arrays of `epoch` under names of their own."""
         for name, word in SNAPSHOT_WORDS.items():
             array = getattr(point, name)
             if array is not None:
-                _save_array(self.path / f"checkpoint_{word}_epoch_{epoch}.npy", array)
+                save_array(self.path / f"checkpoint_{word}_epoch_{epoch}.npy", array)
 
     # ---- reading
     def preset(self) -> Preset:
@@ -174,7 +183,9 @@ class RunFolder:
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         except (OSError, ValueError, EOFError, KeyError) as error:
-            raise ParameterError(f"the checkpoint {path} is damaged ({error}); delete it to start at the first epoch") from error
+            raise ParameterError(
+                f"the checkpoint {path} is damaged ({error}); delete it to start at the first epoch"
+            ) from error
 
     def point(self) -> Refinables | None:
         """The refined arrays of the last complete epoch."""
@@ -184,7 +195,8 @@ class RunFolder:
         return Refinables(**{name: state.get(f"point/{name}") for name in ARRAY_FILES})
 
 
-def _save_array(path: Path, array: np.ndarray) -> None:
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write one ``.npy``, atomically."""
     with atomic(path) as temporary, temporary.open("wb") as file:
         np.save(file, np.ascontiguousarray(array))
 

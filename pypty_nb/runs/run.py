@@ -93,13 +93,14 @@ class RecordedRun:
 
     def _record(self, report: EpochReport) -> None:
         preset, epoch = self.reconstruction.preset, report.epoch
+        # the log first: a line written twice after a kill is dropped on reading, one never written would be missed
+        if preset.save_loss_log:
+            self.folder.log_loss(report, self.reconstruction.backend.memory())
         if report.final or _due(preset.value_at("save_inter_checkpoints", epoch), epoch):
             self.folder.write_checkpoint(self.reconstruction.checkpoint())
             self.folder.write_arrays(report.point)
         if _due(preset.value_at("save_checkpoints_every_epoch", epoch), epoch):
             self.folder.write_snapshot(report.point, epoch)
-        if preset.save_loss_log:
-            self.folder.log_loss(report, self.reconstruction.backend.memory())
         for warning in report.warnings:
             self.folder.note("warning", epoch=epoch, warning=warning)
 

@@ -1,7 +1,8 @@
 """Gaussian amplitude loss: Σ (√I − √D)².
 
 dL/dI = 1 − √(D/I), taken as 0 where I = 0, where the wave's gradient is 0 too; D stays in the loss there.
-It is the variance-stabilised approximation of Poisson noise: Thibault and Guizar-Sicairos, New J. Phys. 14, 063004 (2012), eq. 9.
+It is the variance-stabilised approximation of Poisson noise: Thibault and Guizar-Sicairos, New J. Phys. 14,
+063004 (2012).
 """
 
 from __future__ import annotations

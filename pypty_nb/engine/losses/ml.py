@@ -1,7 +1,7 @@
 """Poisson likelihood: Σ I − D ln I.
 
 dL/dI = 1 − D/I. Where I = 0 the logarithm's term and the gradient are 0.
-Thibault and Guizar-Sicairos, New J. Phys. 14, 063004 (2012), eq. 6.
+Thibault and Guizar-Sicairos, New J. Phys. 14, 063004 (2012).
 """
 
 from __future__ import annotations

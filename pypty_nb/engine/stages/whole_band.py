@@ -16,8 +16,8 @@ class WholeBand:
 
     Notes
     -----
-    forward: x ← F⁻¹ D F x with D the disc's 0 and 1: an orthogonal projection, so its own adjoint. The run's variable lies in the
-    projection's range from the start, and so do all its gradients and steps.
+    forward: x ← F⁻¹ D F x with D the disc's 0 and 1: an orthogonal projection, so its own adjoint. The run's variable lies in
+    the projection's range from the start, and so do all its gradients and steps.
     """
 
     def __init__(self, backend: Backend, radius: float, obj_shape: tuple[int, int] | None, window: tuple[int, int]):

@@ -65,8 +65,7 @@ class Beam(Table):
         shapes=("ky, kx",),
         unit="counts",
         label="Mean pattern",
-        doc="Mean diffraction pattern; its square root, transformed back, starts the probe. None takes the mean of "
-        "the data.",
+        doc="Mean diffraction pattern; its square root, transformed back, starts the probe. None takes the mean of the data.",
     )
     mc_n_modes = Integer(
         None,

@@ -94,8 +94,7 @@ class Dataset(Table):
     use_full_FOV = Boolean(
         True,
         label="Full field of view",
-        doc="Where a sequence is given: true makes the object large enough for all positions, false only for those "
-        "chosen.",
+        doc="Where a sequence is given: true makes the object large enough for all positions, false only for those chosen.",
     )
     use_padded_intensity = Boolean(
         True,

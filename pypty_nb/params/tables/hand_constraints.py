@@ -57,16 +57,14 @@ class HandConstraints(Table):
         bounds=(0, 1),
         schedulable=True,
         label="Flip below, phase",
-        doc="Charge flipping acts on phases below this fraction of the slice's maximum. A larger value flips more "
-        "pixels.",
+        doc="Charge flipping acts on phases below this fraction of the slice's maximum. A larger value flips more pixels.",
     )
     cf_delta_abs = Number(
         0.01,
         bounds=(0, 1),
         schedulable=True,
         label="Flip below, abs.",
-        doc="Charge flipping acts on absorptions below this fraction of the slice's maximum. A larger value flips "
-        "more pixels.",
+        doc="Charge flipping acts on absorptions below this fraction of the slice's maximum. A larger value flips more pixels.",
     )
     cf_beta_phase = Number(
         -0.95,
@@ -80,8 +78,7 @@ class HandConstraints(Table):
         bounds=(-1, 1),
         schedulable=True,
         label="Flip factor, abs.",
-        doc="Factor on the absorptions that charge flipping acts on. −1 flips them whole, 0 removes them, 1 leaves "
-        "them.",
+        doc="Factor on the absorptions that charge flipping acts on. −1 flips them whole, 0 removes them, 1 leaves them.",
     )
     fancy_sigma = Pairs(
         None,

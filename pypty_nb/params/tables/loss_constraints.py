@@ -79,8 +79,7 @@ class LossConstraints(Table):
         bounds=(0, None),
         schedulable=True,
         label="Phase norm weight",
-        doc="Weight of the phase's L1 norm, Σ|arg o|. A larger value presses weak phases to zero and keeps strong "
-        "ones.",
+        doc="Weight of the phase's L1 norm, Σ|arg o|. A larger value presses weak phases to zero and keeps strong ones.",
     )
     atv_weight = Number(
         0.0,

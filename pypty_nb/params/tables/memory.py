@@ -64,6 +64,5 @@ class Memory(Table):
     force_pad = Boolean(
         False,
         label="Pad at start",
-        doc="Pads all patterns once at the start, which is faster and takes more memory. False pads each batch as it "
-        "is read.",
+        doc="Pads all patterns once at the start, which is faster and takes more memory. False pads each batch as it is read.",
     )

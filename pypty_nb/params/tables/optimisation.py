@@ -130,8 +130,7 @@ class Optimisation(Table):
         False,
         schedulable=True,
         label="Probe phase only",
-        doc="Refines only the phase of the probe in reciprocal space, that is its aberrations; the aperture stays as "
-        "it is.",
+        doc="Refines only the phase of the probe in reciprocal space, that is its aberrations; the aperture stays as it is.",
     )
     tune_only_probe_abs = Boolean(
         False,

@@ -31,8 +31,7 @@ class Saving(Table):
         bounds=(0, None),
         unit="epochs",
         label="First epoch",
-        doc="Number of the first epoch, for a run that goes on from an earlier one. Schedules are evaluated from here "
-        "on.",
+        doc="Number of the first epoch, for a run that goes on from an earlier one. Schedules are evaluated from here on.",
     )
     save_checkpoints_every_epoch = Integer(
         False,

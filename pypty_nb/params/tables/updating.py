@@ -58,7 +58,6 @@ class Updating(Table):
         False,
         schedulable=True,
         label="Static background",
-        doc="Refines the intensity that every pattern shares. It must start above 0, for instance from a number of "
-        "counts.",
+        doc="Refines the intensity that every pattern shares. It must start above 0, for instance from a number of counts.",
         differs="The original's gradient leaves out the band limit of the background.",
     )

@@ -1,0 +1,188 @@
+"""The command `pypty-nb`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+import pypty_nb
+from pypty_nb.params import ParameterError, Preset
+from pypty_nb.records import EpochReport
+
+cli = typer.Typer(
+    help="Ptychography in a web page, a notebook and a shell.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Port = Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only serve the page; do not open it.")]
+
+
+def main() -> None:
+    """Run the command; faults a person can mend are one sentence and exit code 2."""
+    try:
+        cli()
+    except (ValueError, OSError) as error:
+        _err.print(f"[bold red]✕[/] {_escaped(str(error) or type(error).__name__)}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _err.print("interrupted; complete epochs are saved")
+        sys.exit(130)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        _out.print(f"pypty_nb {pypty_nb.__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    pass
+
+
+@cli.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="In the terminal, without the page.")] = False,
+    port: Port = 8866,
+    no_browser: NoBrowser = False,
+) -> None:
+    """Simulate a small specimen, open the page and reconstruct it."""
+    if not headless:
+        from tempfile import mkdtemp
+
+        _serve(Path(mkdtemp(prefix="pypty-nb-demo-")), port, open_browser=not no_browser, demo=True)
+        return
+    from pypty_nb.engine import Reconstruction
+    from pypty_nb.initialize import demo_preset
+
+    _out.print("Simulating 576 diffraction patterns of nanoparticles on a thin film …")
+    preset = demo_preset()
+    report = _follow(Reconstruction(preset), preset)
+    counts = float(preset.dataset.sum())
+    _out.print(
+        f"[bold green]✓[/] Finished. {preset.epoch_max} epochs in {report.seconds:.0f} s; "
+        f"normalised amplitude error [bold]{report.terms['data'] / counts:.5f}[/]"
+    )
+
+
+@cli.command()
+def app(
+    root: Annotated[Path, typer.Option(help="Project folder: files are chosen in it, runs written under it.")] = Path(),
+    port: Port = 8866,
+    no_browser: NoBrowser = False,
+) -> None:
+    """Serve the page."""
+    _serve(root, port, open_browser=not no_browser, demo=False)
+
+
+@cli.command()
+def run(
+    preset: Annotated[Path, typer.Argument(help="Preset (.json), as the page exports it.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; its own new one in the current folder where not given.")
+    ] = None,
+) -> None:
+    """Reconstruct a preset."""
+    from pypty_nb.runs import RecordedRun
+
+    loaded = Preset.from_json(preset)
+    folder = out or Path(loaded.output_folder or _free_folder(preset.stem))
+    with _err.status("Reading patterns …"):
+        recorded = RecordedRun.start(loaded, folder)
+    _ended(_follow(recorded, loaded), folder)
+
+
+@cli.command()
+def resume(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+    """Go on with a run after its last complete epoch."""
+    from pypty_nb.runs import RecordedRun, RunFolder
+
+    opened = RunFolder.open(folder)
+    if opened.is_finished():
+        _out.print(f"{folder}: this run has finished; nothing is left to do")
+        return
+    with _err.status("Reading patterns …"):
+        recorded = RecordedRun.resume(folder)
+    _ended(_follow(recorded, recorded.reconstruction.preset), folder)
+
+
+@cli.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    form: Annotated[str, typer.Option("--format", help="Format: png or npy.")] = "png",
+    out: Annotated[Path | None, typer.Option(help="Folder for the files; 'export' in the run's where not given.")] = None,
+) -> None:
+    """Write a run's object and probe in another format."""
+    from pypty_nb.runs import export as exports
+    from pypty_nb.runs import open_run
+
+    for path in exports.export(open_run(folder), form, out or folder / "export"):
+        _out.print(str(path))
+
+
+def _serve(root: Path, port: int, *, open_browser: bool, demo: bool) -> None:
+    from pypty_nb.workspace import server
+
+    port = server.choose_port(port)
+    _out.print(
+        f"pypty_nb is at [bold]http://{server.HOST}:{port}/[/] (Ctrl-C ends it); project folder {_escaped(str(root.resolve()))}"
+    )
+    server.serve(server.Page(root, port, open_browser, demo))
+
+
+def _follow(reports, preset: Preset) -> EpochReport:
+    """Show a progress bar while `reports` come; the last one."""
+    columns = (
+        TextColumn("epoch {task.completed:.0f} of {task.total:.0f}"),
+        BarColumn(None),
+        TextColumn("{task.fields[loss]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    last = None
+    with Progress(*columns, console=_err) as progress:
+        task = progress.add_task("", total=preset.epoch_max, completed=preset.epoch_prev, loss="")
+        for last in reports:
+            progress.update(task, completed=last.epoch + (not last.final), loss=f"data loss {last.terms['data']:.6g}")
+            for warning in last.warnings:
+                progress.console.print(f"[yellow]▲[/] epoch {last.epoch}: {_escaped(warning)}")
+            if preset.print_flag >= 2 and not _err.is_terminal and not last.final:
+                _err.print(
+                    f"epoch {last.epoch}  loss {last.loss:.8g}  step {last.step:.3g}  evaluations {last.evaluations}  "
+                    f"{last.seconds:.1f} s"
+                )
+    if last is None:
+        raise ParameterError("the run gave no report")
+    return last
+
+
+def _ended(report: EpochReport, folder: Path) -> None:
+    _out.print(
+        f"[bold green]✓[/] Finished after epoch {report.epoch}. Data loss [bold]{report.terms['data']:.8g}[/], "
+        f"{report.seconds:.1f} s. "
+        f"Results are in {_escaped(str(folder))}"
+    )
+
+
+def _free_folder(stem: str) -> str:
+    candidates = (f"{stem}-run-{number:03d}" for number in range(1, 100000))
+    return next(name for name in candidates if not Path(name).exists())
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Choices and paths."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import param
+
+from pypty_nb.params.fields.base import SLOT_DEFAULTS, SLOTS, Field
+
+
+class Choice(Field, param.Parameter):
+    """One of a few words. `aliases` maps other spellings to them."""
+
+    __slots__ = (*SLOTS, "aliases", "choices")
+    _slot_defaults = dict(param.Parameter._slot_defaults, **SLOT_DEFAULTS, choices=(), aliases={})
+
+    def __init__(self, default: str | None, *, choices: tuple[str, ...], aliases: dict[str, str] | None = None, **kwargs: Any):
+        self.choices, self.aliases = choices, aliases or {}
+        super().__init__(default, **kwargs)
+
+    def _accept_constant(self, value: Any) -> str:
+        if isinstance(value, str):
+            word = self.aliases.get(value, value)
+            if word in self.choices:
+                return word
+        raise self.refuse(value)
+
+    def _kind(self) -> str:
+        return ", ".join(f'"{choice}"' for choice in self.choices)
+
+
+class Path(Field, param.Parameter):
+    """A path as text; "" for none."""
+
+    __slots__ = SLOTS
+    _slot_defaults = dict(param.Parameter._slot_defaults, **SLOT_DEFAULTS)
+
+    def _accept_constant(self, value: Any) -> str:
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if not isinstance(value, str) or "\0" in value:
+            raise self.refuse(value)
+        return value
+
+    def _kind(self) -> str:
+        return "a path as text"

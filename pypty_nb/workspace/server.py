@@ -1,0 +1,110 @@
+"""The page as a web application: Voila, its settings, and what the page's kernels are told."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from pypty_nb.params import ParameterError
+
+#: What a kernel of the page reads: the project folder, and whether to start with the demo.
+ROOT_VARIABLE = "PYPTY_NB_ROOT"
+DEMO_VARIABLE = "PYPTY_NB_DEMO"
+
+HOST = "127.0.0.1"
+_CULL_AFTER_S = 3600
+_UPLOAD_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class Page:
+    """How the page is served.
+
+    Attributes
+    ----------
+    root : Path
+        Project folder: files are chosen in it, runs written under it.
+    port : int
+        0 takes a free one.
+    open_browser, demo : bool
+    """
+
+    root: Path
+    port: int = 0
+    open_browser: bool = True
+    demo: bool = False
+
+
+def serve(page: Page) -> None:
+    """Serve `page` on this machine until interrupted.
+
+    Raises
+    ------
+    ParameterError
+        Where the folder does not exist, the port is taken, or the page's files are not installed.
+    """
+    from voila.app import Voila
+
+    if not page.root.is_dir():
+        raise ParameterError(f"--root: there is no folder {page.root}")
+    os.environ[ROOT_VARIABLE] = str(page.root.resolve())
+    os.environ[DEMO_VARIABLE] = "1" if page.demo else "0"
+    Voila.launch_instance(argv=arguments(page, notebook()))
+
+
+def arguments(page: Page, path: Path) -> list[str]:
+    """Voila's command line. All settings stand here: a voila.json would be read from whatever folder one is in."""
+    found = [
+        str(path),
+        "--template=pypty_nb",
+        f"--Voila.ip={HOST}",
+        f"--port={page.port}",
+        "--Voila.port_retries=0",
+        # kernels of closed pages stay behind otherwise (voila issue 1458)
+        f"--MappingKernelManager.cull_idle_timeout={_CULL_AFTER_S}",
+        "--MappingKernelManager.cull_interval=60",
+        f"--Voila.tornado_settings={{'websocket_max_message_size': {_UPLOAD_BYTES}}}",
+        "--VoilaConfiguration.show_tracebacks=False",
+        "--Application.log_level=WARN",
+    ]
+    return found if page.open_browser else [*found, "--no-browser"]
+
+
+def choose_port(port: int) -> int:
+    """`port` where it is free; a free one where it is 0.
+
+    Raises
+    ------
+    ParameterError
+        Where `port` is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            raise ParameterError(
+                f"--port: {port} cannot be used on {HOST} ({error}); choose another, or 0 for a free one"
+            ) from None
+        return probe.getsockname()[1]
+
+
+def notebook() -> Path:
+    """The page's notebook, as the wheel installed it.
+
+    Raises
+    ------
+    ParameterError
+        Where it is not there.
+    """
+    from jupyter_core.paths import jupyter_path
+
+    for folder in jupyter_path("pypty_nb"):
+        path = Path(folder) / "pypty_nb.ipynb"
+        if path.is_file():
+            return path
+    raise ParameterError(
+        "the page's notebook is not installed; install pypty_nb with pip, which puts it beside Jupyter's own files"
+    )
