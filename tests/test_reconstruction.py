@@ -1,0 +1,203 @@
+"""Whole reconstructions: they converge, keep their contract, and reach the figure on measured data."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from itertools import pairwise
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from pypty_nb import Preset, Reconstruction, run_ptychography
+from pypty_nb.engine import ReconstructionError, simulate
+from pypty_nb.initialize import demo_preset
+from pypty_nb.params import ParameterError
+from tests.real_data import measured
+
+SLOW = os.environ.get("PYPTY_NB_SLOW") == "1"
+
+
+def small(**settings: Any) -> dict[str, Any]:
+    """A weak random phase object under a defocused probe, simulated without noise."""
+    random = np.random.default_rng(5)
+    n, grid = 24, np.arange(6) * 4.0
+    positions = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2) + random.uniform(0, 0.9, (36, 2))
+    frequency = np.fft.fftfreq(n)
+    q2 = frequency[:, None] ** 2 + frequency[None, :] ** 2
+    probe = np.fft.fftshift(np.fft.ifft2(np.where(q2 < 0.15**2, 1, 0) * np.exp(-40j * q2)))
+    probe *= 100 / np.linalg.norm(probe)
+    smooth = np.fft.ifft2(
+        np.fft.fft2(random.standard_normal((46, 46)))
+        * np.exp(-60 * (np.fft.fftfreq(46)[:, None] ** 2 + np.fft.fftfreq(46) ** 2))
+    )
+    obj = np.exp(0.4j * smooth.real / smooth.real.std())[..., None, None]
+    truth = Preset(obj=obj, probe=probe[..., None], positions=positions, pixel_size_x_A=0.3, pixel_size_y_A=0.3, acc_voltage=80)
+    start = probe + 2 * random.standard_normal((n, n)) / n
+    return {
+        **truth.to_dict(),
+        "dataset": simulate(truth),
+        "obj": np.ones((1, 1, 1, 1)),
+        "probe": start[..., None],
+        "epoch_max": 40,
+        **settings,
+    }
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_converges(precision: str) -> None:
+    reports = list(Reconstruction(small(default_dtype=precision)))
+    losses = [report.loss for report in reports]
+    assert losses[-1] < 0.02 * losses[0]
+    assert all(later <= earlier for earlier, later in pairwise(losses))
+    assert reports[-1].point.obj.dtype == {"double": np.complex128, "single": np.complex64}[precision]
+
+
+def test_reports_keep_their_contract() -> None:
+    reports = list(Reconstruction(small(epoch_max=4)))
+    assert [report.epoch for report in reports] == [0, 1, 2, 3, 4]
+    assert [report.final for report in reports] == [False] * 4 + [True]
+    for report in reports:
+        assert report.terms == {"data": report.loss}
+        assert report.residual.shape == (36,)
+        assert report.residual.sum() == pytest.approx(report.loss)
+        assert report.evaluations >= (0 if report.final else 1)
+        for name in ("obj", "probe", "positions", "tilts", "static_background", "beam_current", "aberrations_array"):
+            assert isinstance(getattr(report.point, name), np.ndarray), name
+
+
+def test_result_holds_the_final_state() -> None:
+    params = small(epoch_max=3)
+    result = run_ptychography(params)
+    assert result.folder is None
+    assert result.report.final
+    assert result.report.point.obj.shape == result.point.obj.shape == (45, 45, 1, 1)
+    assert run_ptychography(Preset.from_dict(params)).report.loss == result.report.loss
+
+
+def test_async_for_gives_the_same() -> None:
+    async def losses() -> list[float]:
+        return [report.loss async for report in Reconstruction(small(epoch_max=3))]
+
+    assert asyncio.run(losses()) == [report.loss for report in Reconstruction(small(epoch_max=3))]
+
+
+def test_a_large_enough_object_keeps_its_shape_and_origin() -> None:
+    result = run_ptychography(small(epoch_max=1, obj=np.ones((60, 55, 1, 1))))
+    assert result.point.obj.shape == (60, 55, 1, 1)
+    assert np.allclose(result.point.positions, small()["positions"])
+
+
+def test_a_small_object_is_padded_and_negative_positions_move_with_it() -> None:
+    params = small(epoch_max=0, lazy_clean=True)
+    shifted = {**params, "positions": params["positions"] - [7, 3], "extra_space_on_side_px": 2}
+    point = run_ptychography(shifted).point
+    corners = np.rint(point.positions)
+    assert corners.min() >= 2
+    assert point.obj.shape[0] >= corners[:, 0].max() + 24 + 2
+    moved = point.positions - shifted["positions"]
+    assert np.allclose(moved, moved[0])
+
+
+def test_the_probe_starts_with_the_flux_of_the_data() -> None:
+    params = small(epoch_max=0)
+    for probe in (params["probe"], 7 * params["probe"], None):
+        report = list(Reconstruction({**params, "probe": probe}))[-1]
+        model = simulate(Preset.from_dict({**params, "dataset": None, "obj": report.point.obj, "probe": report.point.probe}))
+        assert model.sum() == pytest.approx(params["dataset"].sum(), rel=0.02)
+
+
+def test_what_is_held_fixed_stays() -> None:
+    reports = list(Reconstruction(small(epoch_max=4, update_probe="lambda x: x >= 2")))
+    probes = [report.point.probe for report in reports]
+    assert np.array_equal(probes[0], probes[1])
+    assert not np.array_equal(probes[1], probes[2])
+    assert np.array_equal(reports[0].point.positions, reports[-1].point.positions)
+
+
+def test_object_probe_and_gradients_stay_band_limited() -> None:
+    point = list(Reconstruction(small(epoch_max=5)))[-1].point
+    for array, size in ((point.obj[:, :, 0, 0], 45), (point.probe[:, :, 0], 24)):
+        frequency = np.fft.fftfreq(size)
+        outside = np.hypot(frequency[:, None], frequency[None, :]) > 0.5 * (2 / 3 - 0.005) * (1 + 1e-6)
+        spectrum = np.abs(np.fft.fft2(array))
+        assert spectrum[outside].max() < 1e-9 * spectrum.max()
+
+
+def test_positions_are_refined() -> None:
+    params = small(epoch_max=60, update_probe_pos="lambda x: x >= 15")
+    true = params["positions"]
+    wrong = true + np.random.default_rng(0).uniform(-0.4, 0.4, true.shape)
+    found = run_ptychography({**params, "positions": wrong}).point.positions
+
+    def error(positions: np.ndarray) -> float:
+        difference = positions - true
+        return float(np.sqrt(((difference - difference.mean(axis=0)) ** 2).mean()))
+
+    assert error(found) < 0.5 * error(wrong)
+
+
+def test_a_data_set_with_two_scan_axes_is_the_same_run() -> None:
+    params = small(epoch_max=2)
+    four = {**params, "dataset": params["dataset"].reshape(6, 6, 24, 24)}
+    assert run_ptychography(four).report.loss == run_ptychography(params).report.loss
+
+
+def test_a_loss_that_overflows_stops_the_run_and_names_the_term() -> None:
+    params = small(epoch_max=3, skip_preprocessing=True, default_dtype="single", obj=np.ones((60, 60, 1, 1)))
+    with pytest.raises(ReconstructionError, match=r"epoch 0: the term 'data' of the loss is"), np.errstate(all="ignore"):
+        list(Reconstruction({**params, "probe": 1e30 * params["probe"]}))
+
+
+def test_a_perfect_start_ends_without_a_step() -> None:
+    params = small(epoch_max=5, skip_preprocessing=True)
+    truth = run_ptychography({**params, "skip_preprocessing": False, "epoch_max": 1}).point
+    data = simulate(Preset.from_dict({**params, "dataset": None, "obj": truth.obj, "probe": truth.probe}))
+    reports = list(Reconstruction({**params, "dataset": data, "obj": truth.obj, "probe": truth.probe}))
+    assert reports[-1].loss < 1e-20 * data.sum()
+    assert any(report.warnings for report in reports)
+
+
+def test_nan_counts_are_named() -> None:
+    params = small()
+    params["dataset"][4, 3, 2] = math.nan
+    with pytest.raises(ValueError, match="NaN or infinite counts in 1 pixels, the first in pattern 4 at ky 3, kx 2"):
+        Reconstruction(params)
+
+
+def test_a_checkpoint_of_another_preset_is_refused() -> None:
+    run = Reconstruction(small(epoch_max=1))
+    next(run)
+    with pytest.raises(ParameterError, match="belongs to another preset"):
+        Reconstruction(small(epoch_max=1, obj=np.ones((60, 60, 1, 1))), run.checkpoint())
+
+
+def test_the_demo_converges() -> None:
+    preset = demo_preset()
+    preset.update(epoch_max=60 if SLOW else 20)
+    report = list(Reconstruction(preset))[-1]
+    assert report.loss / preset.dataset.sum() < (0.00102 if SLOW else 0.00125)
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_siemens_star() -> None:
+    """Normalised amplitude error at most 0.0160 from the probe guess and a flat object, at the default cutoff."""
+    path = measured("siemens_star_xray/siemens_star_516.h5")
+    with h5py.File(path) as file:
+        positions, probe, counts = file["positions_px"][:], file["probe_guess"][:], file["data"][:].sum(dtype=np.float64)
+    params = {
+        "data_path": str(path),
+        "positions": positions,
+        "probe": probe[..., None],
+        "default_dtype": "single",
+        "compute_batch": "auto",
+        "epoch_max": 100 if SLOW else 50,
+    }
+    report = run_ptychography(params).report
+    error = report.loss / counts
+    print(f"normalised amplitude error {error:.5f} after {report.epoch} epochs in {report.seconds:.0f} s")
+    assert error <= 0.0160
