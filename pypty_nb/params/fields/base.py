@@ -119,8 +119,8 @@ class Field(_Base):
         return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " or " + parts[-1]
 
     def refuse(self, value: Any, why: str = "") -> ParameterError:
-        reason = f"{why}; accepted" if why else "accepted"
-        return ParameterError(f"{self.name}: got {describe(value)}; {reason}: {self.accepted()}")
+        """The error for `value`: what it must be, what it is, and `why` where that is not plain."""
+        return ParameterError(f"{self.name}: must be {self.accepted()}; got {describe(value)}{f', {why}' if why else ''}")
 
     def _is_schedule(self, value: Any) -> bool:
         if isinstance(value, Schedule) or is_text(value):

@@ -7,6 +7,7 @@ from typing import Any
 
 import param
 
+from pypty_nb.params.errors import ParameterError
 from pypty_nb.params.fields.base import SLOT_DEFAULTS, SLOTS, Field, scalar
 
 
@@ -33,9 +34,13 @@ class Number(Field, param.Number):
         low, high = self.bounds or (None, None)
         include_low, include_high = self.inclusive_bounds
         if low is not None and (value < low or (value == low and not include_low)):
-            raise self.refuse(value, "too small")
+            raise self._out_of_range(value)
         if high is not None and (value > high or (value == high and not include_high)):
-            raise self.refuse(value, "too large")
+            raise self._out_of_range(value)
+
+    def _out_of_range(self, value: float) -> ParameterError:
+        unit = f" {self.unit}" if self.unit else ""
+        return ParameterError(f"{self.name}: must be {self._range()}{unit}; got {value:g}")
 
     def _range(self) -> str:
         low, high = self.bounds or (None, None)
