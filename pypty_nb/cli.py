@@ -132,6 +132,66 @@ def export(
         _out.print(str(path))
 
 
+@cli.command()
+def validate(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) -> None:
+    """Check a preset and print every problem at once."""
+    from pypty_nb.params.validation import problems_of_file
+
+    problems = problems_of_file(preset)
+    for problem in problems:
+        place = f"{preset}:{problem.line}: " if problem.line else f"{preset}: "
+        _err.print(f"[bold red]✕[/] {_escaped(place + problem.message)}")
+    if problems:
+        raise typer.Exit(2)
+    _out.print(f"[bold green]✓[/] {_escaped(str(preset))} can be used")
+
+
+@cli.command()
+def params(
+    name: Annotated[str, typer.Argument(help="One parameter; all where none is named.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="The reference page, as Markdown.")] = False,
+) -> None:
+    """Print the reference of the parameters."""
+    from pypty_nb.params import FIELDS, known_name, reference
+
+    if markdown:
+        _out.print(reference.markdown(), end="", markup=False)
+    for key in [known_name(name)] if name else [] if markdown else FIELDS:
+        _out.print(reference.plain(key, FIELDS[key]), markup=False)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of a preset."""
+    from pypty_nb.params.schema import as_text
+
+    _out.print(as_text(), end="", markup=False)
+
+
+@cli.command()
+def presets() -> None:
+    """List the named starts and when to use them."""
+    from pypty_nb.params import starts
+
+    for name, about in starts.available().items():
+        _out.print(f"[bold]{name}[/]\n  {_escaped(about)}")
+
+
+@cli.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="Preset of the original program: .pkl or .nxs.")],
+    out: Annotated[Path, typer.Argument(help="The preset to write (.json).")],
+) -> None:
+    """Carry a preset of the original program over; what cannot be is listed."""
+    from pypty_nb.params.legacy import carry_over
+
+    carried = carry_over(source)
+    carried.preset.to_json(out, changed_only=True)
+    for sentence in carried.left_out:
+        _err.print(f"[yellow]▲[/] not carried over: {_escaped(sentence)}")
+    _out.print(f"[bold green]✓[/] {_escaped(str(out))} written, {len(carried.preset.diff())} values differ from their defaults")
+
+
 def _serve(root: Path, port: int, *, open_browser: bool, demo: bool) -> None:
     from pypty_nb.workspace import server
 

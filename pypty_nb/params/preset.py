@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pypty_nb.params import consistency
-from pypty_nb.params.errors import ParameterError, UnknownParameterError
+from pypty_nb.params.errors import ParameterError, UnknownParameterError, describe
 from pypty_nb.params.fields import Field
 from pypty_nb.params.schedule import Schedule
 from pypty_nb.params.tables import TABLES
@@ -90,6 +90,19 @@ class Preset:
 
         return storage.write(Path(path), self.to_dict(changed_only=changed_only))
 
+    @classmethod
+    def named(cls, name: str) -> Preset:
+        """One of the recommended starts that come with the program; `starts.available` lists them with when to use them.
+
+        Raises
+        ------
+        ParameterError
+            Where there is none of that name; the message lists them.
+        """
+        from pypty_nb.params import starts
+
+        return cls.from_dict(starts.values_of(name))
+
     # ---- reading
     def items(self) -> Iterator[tuple[str, Any]]:
         """Names and values, in the order of the tables."""
@@ -132,12 +145,14 @@ class Preset:
     # ---- changing
     def update(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
         """Set several values, all or none."""
+        if values is not None and not isinstance(values, Mapping):
+            raise ParameterError(f"a preset takes a mapping of parameter names to values, got {describe(values)}")
         if self._frozen:
             raise ParameterError("this preset drives a run and cannot be changed; change a copy of it")
-        accepted = self._accepted({**(values or {}), **more})
-        problems = consistency.problems({**dict(self.items()), **accepted})
+        accepted, unknown, problems = self._examined({**(values or {}), **more})
+        problems = problems or consistency.problems({**dict(self.items()), **accepted})
         if problems:
-            raise ParameterError(*problems)
+            raise (UnknownParameterError if unknown else ParameterError)(*problems)
         changed = frozenset(name for name, value in accepted.items() if not same(self[name], value))
         for name, value in accepted.items():
             setattr(self._tables[_TABLE_OF[name]], name, value)
@@ -169,6 +184,8 @@ class Preset:
             setattr(new._tables[_TABLE_OF[name]], name, value)
         return new
 
+    __copy__ = copy
+
     def frozen(self) -> Preset:
         """A copy that refuses changes, to drive a run."""
         new = self.copy()
@@ -189,7 +206,13 @@ class Preset:
         changed = ", ".join(f"{name}={_short(value)}" for name, (_, value) in self.diff().items())
         return f"Preset({changed})"
 
-    def _accepted(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def problems_of(self, values: Mapping[str, Any]) -> list[str]:
+        """Every reason why `values` cannot be set, one sentence each; those that can be are checked against each other too."""
+        accepted, _, problems = self._examined(values)
+        return [*problems, *consistency.problems({**dict(self.items()), **accepted})]
+
+    def _examined(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], bool, list[str]]:
+        """What can be accepted of `values`, whether a name is unknown, and all problems."""
         accepted: dict[str, Any] = {}
         problems: list[str] = []
         unknown = False
@@ -203,16 +226,16 @@ class Preset:
                 unknown = unknown or isinstance(error, UnknownParameterError)
                 problems.extend(error.problems)
         problems.extend(self._schedule_problems(accepted))
-        if problems:
-            raise (UnknownParameterError if unknown else ParameterError)(*problems)
-        return accepted
+        return accepted, unknown, problems
 
     def _schedule_problems(self, accepted: Mapping[str, Any]) -> list[str]:
         first = accepted.get("epoch_prev", self.epoch_prev)
         last = accepted.get("epoch_max", self.epoch_max)
         epochs = range(first, min(max(last, first + 1), first + CHECKED_EPOCHS))
         problems = []
-        for name, value in accepted.items():
+        # other epochs, and every schedule must be looked at again
+        values = {**dict(self.items()), **accepted} if accepted.keys() & {"epoch_prev", "epoch_max"} else accepted
+        for name, value in values.items():
             if isinstance(value, Schedule):
                 try:
                     FIELDS[name].check_schedule(value, epochs)
@@ -239,7 +262,7 @@ def known_name(name: object) -> str:
         Gives the nearest known name.
     """
     if not isinstance(name, str):
-        raise UnknownParameterError(f"a parameter's name is text, got {name!r:.60}")
+        raise UnknownParameterError(f"a parameter's name is text, got {describe(name)}")
     name = ALIASES.get(name, name)
     if name in FIELDS:
         return name

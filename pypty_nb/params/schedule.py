@@ -12,21 +12,30 @@ import math
 import operator
 import textwrap
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import simpleeval
 
-from pypty_nb.params.errors import ParameterError
+from pypty_nb.params.errors import ParameterError, describe
+
+
+def _round(number: Any, digits: int | None = None) -> Any:
+    if isinstance(digits, int) and abs(digits) > MAX_DIGITS:
+        raise ValueError(f"round takes at most {MAX_DIGITS} digits, got {digits}")
+    return round(number, digits)
+
 
 #: What an expression may call.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
     "abs": abs,
-    "round": round,
+    "round": _round,
     "int": int,
     "float": float,
     "sqrt": math.sqrt,
@@ -35,11 +44,17 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sin": math.sin,
     "cos": math.cos,
 }
+#: Digits that `round` may be asked for; it would count ten to that power out.
+MAX_DIGITS = 300
 CONSTANTS = {"pi": math.pi, "True": True, "False": False, "None": None}
 MAX_LENGTH = 1000
 MAX_DEPTH = 30
 MAX_POWER = 64
 MAX_INTEGER = 2**63
+#: Epochs over which a callable is written as steps.
+MAX_TABULATED = 100_000
+#: How deep lists may nest in the value of a step.
+_MAX_NESTING = 3
 
 _ALLOWED = (
     ast.Expression, ast.Constant, ast.Name, ast.Load, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call,
@@ -79,18 +94,21 @@ class Schedule:
         """Hold each value from its epoch on: ``[[0, 0], [20, 1e-3]]``; the first epoch's value also stands before it."""
         rows = []
         if not isinstance(pairs, (list, tuple)) or not pairs:
-            raise ParameterError(f"steps must be a list of [epoch, value] pairs, got {pairs!r:.80}")
+            raise ParameterError(f"steps must be a list of [epoch, value] pairs, got {describe(pairs)}")
         for row in pairs:
             if not (isinstance(row, (list, tuple)) and len(row) == 2):
-                raise ParameterError(f"each step must be [epoch, value], got {row!r:.80}")
+                raise ParameterError(f"each step must be [epoch, value], got {describe(row)}")
             epoch, value = row
             if isinstance(epoch, bool) or not isinstance(epoch, int):
-                raise ParameterError(f"a step's epoch must be an integer, got {epoch!r:.80}")
-            if not (value is None or isinstance(value, (bool, int, float, str))):
-                raise ParameterError(f"a step's value must be a number, a word, true, false or null, got {value!r:.80}")
-            rows.append((epoch, value))
+                raise ParameterError(f"a step's epoch must be an integer, got {describe(epoch)}")
+            value = _plain(value)
+            if not _is_plain(value):
+                raise ParameterError(
+                    f"a step's value must be a number, a list of numbers, a word, true, false or null, got {describe(value)}"
+                )
+            rows.append((epoch, math.inf if value == "inf" else value))
         if any(a[0] >= b[0] for a, b in pairwise(rows)):
-            raise ParameterError(f"the epochs of steps must increase, got {[epoch for epoch, _ in rows]!r:.80}")
+            raise ParameterError(f"the epochs of steps must increase, got {describe([epoch for epoch, _ in rows])}")
         return cls(steps=tuple(rows))
 
     @classmethod
@@ -101,7 +119,7 @@ class Schedule:
                 schedule = cls.parse(text)
                 if all(_same(schedule.value(epoch), function(epoch)) for epoch in range(100)):
                     return schedule
-            except (ParameterError, ArithmeticError):
+            except Exception:  # noqa: BLE001  the function is not ours: what it raises is told where its values are asked for
                 continue
         return cls(function=function)
 
@@ -114,22 +132,35 @@ class Schedule:
             Where the expression cannot be evaluated there; names the epoch.
         """
         if self.pairs:
-            result = self.pairs[0][1]
-            for start, value in self.pairs:
-                if start <= epoch:
-                    result = value
-            return result
+            return self.pairs[max(bisect_right(self.starts, epoch) - 1, 0)][1]
         evaluate = self.function if self.function is not None else self._expression.evaluate
         try:
             return evaluate(epoch)
-        except (ArithmeticError, ValueError, TypeError, simpleeval.InvalidExpression) as error:
-            raise ParameterError(f"{self} gives no value at epoch {epoch}: {error}") from error
+        except Exception as error:
+            why = str(error) if isinstance(error, (ValueError, ArithmeticError)) else f"{type(error).__name__}: {error}"
+            raise ParameterError(f"{self} gives no value at epoch {epoch}: {why}") from error
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """The epochs of the steps; empty where there are none."""
+        return tuple(epoch for epoch, _ in self.pairs)
 
     def tabulate(self, first: int, last: int) -> list[list[Any]]:
-        """Steps with the same values over the epochs `first` up to `last`, exclusive."""
+        """Steps with the same values over the epochs `first` up to `last`, exclusive.
+
+        Raises
+        ------
+        ParameterError
+            Where there are too many epochs to write down, or the schedule has no value at one of them.
+        """
+        if last - first > MAX_TABULATED:
+            raise ParameterError(
+                f"{self} cannot be written as steps over {last - first} epochs (at most {MAX_TABULATED}); "
+                "give an expression such as 'lambda x: x >= 20'"
+            )
         rows: list[list[Any]] = []
         for epoch in range(first, max(last, first + 1)):
-            value = self.value(epoch)
+            value = _plain(self.value(epoch))
             if not rows or not _same(rows[-1][1], value):
                 rows.append([epoch, value])
         return rows
@@ -150,7 +181,14 @@ class Schedule:
             return NotImplemented
         if self.function is None and other.function is None:
             return (self.text, self.pairs) == (other.text, other.pairs)
-        return self.function is other.function or all(_same(self.value(e), other.value(e)) for e in range(1000))
+        return self.function is other.function or all(_same(self._found(e), other._found(e)) for e in range(1000))
+
+    def _found(self, epoch: int) -> Any:
+        try:
+            return _plain(self.value(epoch))
+        except ParameterError:
+            # nothing there, which may be so in both
+            return ParameterError
 
     def __hash__(self) -> int:
         # callables compare by their values with anything, so nothing finer than this is consistent with ==
@@ -195,10 +233,11 @@ def is_text(value: object) -> bool:
 
 def _parse(text: str) -> tuple[str, ast.expr, str]:
     if not isinstance(text, str):
-        raise ParameterError(f"a schedule is text such as 'lambda x: x >= 20', got {type(text).__name__} {text!r:.60}")
-    if len(text) > MAX_LENGTH:
-        raise ParameterError(f"a schedule has at most {MAX_LENGTH} characters, got {len(text)}")
+        raise ParameterError(f"a schedule is text such as 'lambda x: x >= 20', got {type(text).__name__} {describe(text)}")
     source = text.strip().rstrip(";,").strip()
+    # the head that `parse` may have put before it is not counted
+    if len(source) > MAX_LENGTH + (len("lambda epoch: ") if is_text(source) else 0):
+        raise ParameterError(f"a schedule has at most {MAX_LENGTH} characters, got {len(source)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
@@ -238,7 +277,8 @@ def _check(body: ast.expr, variable: str) -> None:
             raise ParameterError(f"the number in a schedule must be below 2**63, got {node.value!r:.40}")
         if isinstance(node, ast.Call):
             if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
-                raise ParameterError(f"a schedule may call only {', '.join(FUNCTIONS)}; got {ast.unparse(node)!r:.60}")
+                called = f", got {node.func.id!r:.40}" if isinstance(node.func, ast.Name) else ""
+                raise ParameterError(f"a schedule may call only {', '.join(FUNCTIONS)}, without keywords{called}")
         elif isinstance(node, ast.Name) and node.id not in {variable, *CONSTANTS} and not _is_callee(node, body):
             known = ", ".join([variable, "pi", *FUNCTIONS])
             raise ParameterError(f"the name {node.id!r:.40} is unknown in a schedule; known are {known}")
@@ -324,6 +364,21 @@ def _lambda_sources(function: Callable[[int], Any]) -> list[str]:
             continue
         return [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
     return []
+
+
+def _plain(value: Any, depth: int = _MAX_NESTING) -> Any:
+    """`value` as Python's own numbers and lists, as JSON has them."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, (list, tuple)) and depth > 0:
+        return [_plain(item, depth - 1) for item in value]
+    return value
+
+
+def _is_plain(value: Any, depth: int = _MAX_NESTING) -> bool:
+    if isinstance(value, list):
+        return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _same(a: Any, b: Any) -> bool:

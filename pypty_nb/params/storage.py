@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,10 @@ from pypty_nb.files import atomic, write_text
 from pypty_nb.params.errors import ParameterError
 
 SCHEMA_VERSION = 1
+#: A sentence on the preset, for people.
+ABOUT = "about"
+#: From each older version to the next: a function from the mapping as that version wrote it. None has been needed yet.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 #: Arrays up to this many real numbers stand in the JSON itself.
 INLINE_NUMBERS = 64
 _MAX_BYTES = 16 * 2**20
@@ -60,11 +64,40 @@ def read(path: Path) -> dict[str, Any]:
     ParameterError
         What is wrong with the file, its arrays, or one of its values.
     """
-    plain = _load(path)
+    values, problems = read_parts(path)
+    if problems:
+        raise ParameterError(*problems)
+    return values
+
+
+def read_parts(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """The values that can be read, and a sentence on each array that cannot.
+
+    Raises
+    ------
+    ParameterError
+        Where the file as a whole is no preset.
+    """
+    plain = _migrated(path, _load(path))
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in plain.items():
+        try:
+            values[name] = _revived(path, name, value)
+        except ParameterError as error:
+            problems.extend(error.problems)
+    return values, problems
+
+
+def _migrated(path: Path, plain: dict[str, Any]) -> dict[str, Any]:
+    """`plain` as this version writes it, without what is not a parameter."""
     version = plain.pop("schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
-        raise ParameterError(f"{path}: written with schema_version {version!r:.40}; this program reads {SCHEMA_VERSION}")
-    return {name: _revived(path, name, value) for name, value in plain.items()}
+    if not isinstance(version, int) or version > SCHEMA_VERSION or version < 1:
+        raise ParameterError(f"{path}: written with schema_version {version!r:.40}; this program reads 1 to {SCHEMA_VERSION}")
+    for older in range(version, SCHEMA_VERSION):
+        plain = MIGRATIONS[older](plain)
+    plain.pop(ABOUT, None)
+    return plain
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -159,3 +192,8 @@ def _inline(name: str, reference: dict[str, Any]) -> np.ndarray:
 
 def _digest(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def about(path: Path) -> str:
+    """The sentence that the preset at `path` says of itself, "" where it has none."""
+    return str(_load(path).get(ABOUT, ""))

@@ -60,7 +60,7 @@ class Array(Field, param.Parameter):
             array = array.astype(np.uint8)
         if self.kind == "integer" and array.dtype.kind == "f" and np.array_equal(array, np.round(array)):
             array = array.astype(np.int64)
-        if array.dtype.kind not in allowed or array.dtype.itemsize > 16:
+        if array.dtype.kind not in allowed or array.dtype.itemsize > (16 if array.dtype.kind == "c" else 8):
             raise self.refuse(value, f"its numbers are {array.dtype}, not {self.kind}")
         if not any(_fits(array.shape, shape) for shape in self.shapes):
             raise self.refuse(value)

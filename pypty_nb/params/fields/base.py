@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import param
 
-from pypty_nb.params.errors import ParameterError
+from pypty_nb.params.errors import ParameterError, describe
 from pypty_nb.params.schedule import Schedule, is_text
 
 Level = Literal["basic", "expert"]
@@ -83,9 +83,9 @@ class Field(_Base):
         ParameterError
             Names the parameter, the value received and what is accepted.
         """
-        value = bool(value) if isinstance(value, np.bool_) else value
+        value = scalar(value)
         for word in self.words:
-            if value is word or (type(value) is type(word) and value == word) or (word == math.inf and value == "inf"):
+            if _is_word(value, word):
                 return word
         if self._is_schedule(value):
             return self._accept_schedule(value)
@@ -93,7 +93,8 @@ class Field(_Base):
 
     def check_schedule(self, schedule: Schedule, epochs: range) -> None:
         """Check type and bounds of `schedule` over `epochs`; the error names the first bad one."""
-        for epoch in epochs:
+        # steps are few and hold between their epochs; those after the last epoch are checked too
+        for epoch in schedule.starts or epochs:
             self.value_at(schedule, epoch)
 
     def value_at(self, value: Any, epoch: int) -> Any:
@@ -105,8 +106,9 @@ class Field(_Base):
         except ParameterError as error:
             raise ParameterError(f"{self.name}: {error}") from error
         try:
-            if not isinstance(found, np.ndarray) and found in self.words:
-                return found
+            for word in self.words:
+                if _is_word(scalar(found), word):
+                    return word
             return self._accept_constant(found)
         except ParameterError as error:
             raise ParameterError(f"{error} (at epoch {epoch}, from {value})") from error
@@ -157,15 +159,10 @@ class Field(_Base):
             self.accept(val)
 
 
-def describe(value: Any) -> str:
-    """`value` for a message: arrays by shape and dtype, everything else shortened."""
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and type {value.dtype}"
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 80 else text[:77] + "..."
+def _is_word(value: Any, word: Any) -> bool:
+    if isinstance(value, str) and word == math.inf:
+        return value == "inf"
+    return value is word or (type(value) is type(word) and value == word)
 
 
 def _shown(word: Any) -> str:

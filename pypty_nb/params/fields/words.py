@@ -44,5 +44,9 @@ class Path(Field, param.Parameter):
             raise self.refuse(value)
         return value
 
+    def _is_schedule(self, value: Any) -> bool:
+        # a file may be called lambda_scan.h5
+        return not isinstance(value, str) and super()._is_schedule(value)
+
     def _kind(self) -> str:
         return "a path as text"
