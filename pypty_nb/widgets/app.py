@@ -1,0 +1,389 @@
+"""The application: one workspace, the panels around it, and what happens when."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+from pypty_nb.backend import Backend, BackendError, choose_backend
+from pypty_nb.params import FIELDS, Preset
+from pypty_nb.records import EpochReport
+from pypty_nb.widgets import text
+from pypty_nb.widgets.bridge import Bridge
+from pypty_nb.widgets.form import Form
+from pypty_nb.widgets.frames import Frames
+from pypty_nb.widgets.panels import BottomBar, Rail, TopBar
+from pypty_nb.widgets.panels.bottom import Readout
+from pypty_nb.widgets.panels.data import DataPanel
+from pypty_nb.widgets.panels.results import ResultsPanel
+from pypty_nb.widgets.status import Status, status
+from pypty_nb.widgets.steps import STEPS, Facts, has_data, standing
+from pypty_nb.widgets.tasks import Tasks
+from pypty_nb.widgets.theme import style
+from pypty_nb.widgets.views import Loss, Object, Probe, Residual, Scene, View
+from pypty_nb.workspace import Phase, RunState, Workspace
+
+STILL = "This browser has no WebGL: pictures are still images, without zoom."
+_TITLES = tuple(STEPS)
+_DATA, _RESULTS = 0, len(STEPS) - 1
+
+
+def app(root: str | os.PathLike[str] | None = None, demo: bool | None = None) -> ipywidgets.DOMWidget:
+    """The application, as a widget for a notebook cell or a page.
+
+    Parameters
+    ----------
+    root : path
+        The project folder; without it ``PYPTY_NB_ROOT``, else the working directory.
+    demo : bool
+        Open the demonstration and run it at once; without it, whether ``PYPTY_NB_DEMO`` is 1.
+
+    Raises
+    ------
+    NotADirectoryError
+        Where the project folder does not exist.
+    """
+    folder = Path(root if root is not None else os.environ.get("PYPTY_NB_ROOT") or Path.cwd()).expanduser()
+    if not folder.is_dir():
+        raise NotADirectoryError(f"the project folder {folder} does not exist; give another as root or PYPTY_NB_ROOT")
+    return App(folder, demo=os.environ.get("PYPTY_NB_DEMO") == "1" if demo is None else demo)
+
+
+class App(ipywidgets.VBox):
+    """Everything a person sees.
+
+    Parameters
+    ----------
+    root : Path
+        The project folder, which exists.
+    demo : bool
+        Open the demonstration and run it at once.
+    """
+
+    def __init__(self, root: Path, *, demo: bool = False):
+        self.workspace = Workspace(root, self._on_state, self._on_report)
+        self._tasks = Tasks(self._failed)
+        self._bridge = Bridge(hotkeys=[" ", "/", "a", *map(str, range(1, len(STEPS) + 1))])
+        self._bridge.observe(self._no_webgl, "webgl")
+        self._frames = Frames(self._show_frame, self._bridge.ask_shown)
+        self._bridge.listen(shown=self._frames.shown, key=self._key)
+        self._preset_saved = self.workspace.preset.copy()
+        self._running: Preset = self.workspace.preset.copy()
+        self._reports = _Reports()
+        self._errors: dict[str, str] = {}
+        self._data_found = self._data_error = ""
+        self._opening = False
+        self._phase = Phase.IDLE
+        self._images = True
+        self._backend: Backend | None = None
+        self._step = _DATA
+        self._make_panels()
+        super().__init__([ipywidgets.HTML(style()), self._bridge, self._frame])
+        self.add_class("pn-root")
+        self.workspace.preset.watch(lambda names: self._tasks.soon(self._preset_changed, names))
+        self.open_step(_DATA)
+        self._show_all()
+        self._tasks.start(self._keep_showing)
+        self._tasks.start(self._show_device)
+        if demo:
+            self._tasks.start(partial(self._open_demo, run=True))
+
+    # ---- putting it together
+    def _make_panels(self) -> None:
+        self._top = TopBar(lambda: self._tasks.soon(self._act), lambda: self._tasks.soon(self.workspace.runner.stop))
+        self._rail = Rail(_TITLES, lambda index: self._tasks.soon(self.open_step, index), self._set_images)
+        self._bottom = BottomBar()
+        self._data = DataPanel(
+            self.workspace.root,
+            lambda path: self._tasks.start(partial(self._open_file, path)),
+            lambda: self._tasks.start(self._open_demo),
+        )
+        self._results = ResultsPanel(lambda: self._tasks.start(self._export))
+        self._object = Object(self._bridge)
+        self._pictures: tuple[View, ...] = (self._object, Probe(self._bridge), Residual(self._bridge))
+        self._loss = Loss()
+        self._forms: dict[int, Form] = {}
+        grid = ipywidgets.Box([view.render() for view in (*self._pictures, self._loss)])
+        grid.add_class("grid22")
+        main = ipywidgets.Box([grid])
+        main.add_class("pn-main")
+        self._column = ipywidgets.VBox()
+        self._column.add_class("pn-form")
+        self._frame = ipywidgets.Box([self._top, self._rail, main, self._column, self._bottom])
+        self._frame.add_class("pn-app")
+
+    def open_step(self, index: int) -> None:
+        """Show the form of one step; it is made when first opened."""
+        self._step = index
+        self._rail.choose(index)
+        special = {_DATA: (self._data,), _RESULTS: (self._results,)}.get(index, ())
+        tables = STEPS[_TITLES[index]]
+        self._column.children = (*special, *((self._form(index),) if tables else ()))
+
+    def _form(self, index: int) -> Form:
+        if index not in self._forms:
+            title = "Patterns" if index == _DATA else _TITLES[index]
+            form = Form(self.workspace.preset, STEPS[_TITLES[index]], title, self._field_error, self._tasks.soon)
+            form.lock(self.workspace.runner.state.busy)
+            self._forms[index] = form
+        return self._forms[index]
+
+    def _go_to(self, name: str) -> None:
+        index = next(i for i, tables in enumerate(STEPS.values()) if any(name in table.fields() for table in tables))
+        self.open_step(index)
+        self._form(index).reveal(name)
+
+    # ---- what a person does
+    def _key(self, key: str) -> None:
+        if key == " ":
+            self._act()
+        elif key == "a":
+            self._object.autoscale()
+        elif key == "/":
+            if self._step in self._forms:
+                self._forms[self._step].find()
+        elif key.isdigit():
+            self.open_step(int(key) - 1)
+
+    def _act(self) -> None:
+        """What the slot button says."""
+        runner = self.workspace.runner
+        if runner.state.phase is Phase.RUNNING:
+            runner.pause()
+        elif runner.state.phase is Phase.PAUSED:
+            runner.resume()
+        elif not runner.state.busy and not self._why_off():
+            self._run()
+
+    def _run(self) -> None:
+        self._running = self.workspace.preset.frozen()
+        self._reports = _Reports()
+        self._bottom.clear()
+        try:
+            self.workspace.start()
+        except (ValueError, OSError) as error:
+            self._failed(error)
+
+    async def _open_demo(self, run: bool = False) -> None:
+        if not await self._opened(self._take_demo):
+            return
+        if run:
+            self._act()
+
+    def _take_demo(self) -> str:
+        self.workspace.use_demo()
+        return "Demonstration: a simulated specimen."
+
+    async def _open_file(self, path: Path) -> None:
+        await self._opened(partial(self.workspace.use_file, path))
+
+    async def _opened(self, take: Callable[[], str]) -> bool:
+        if self._opening or self.workspace.runner.state.busy:
+            return False
+        self._opening = True
+        self._data.tell("Reading …")
+        self._show_all()
+        try:
+            self._data_found = await asyncio.to_thread(take)
+        except (ValueError, OSError) as error:
+            self._data_error = f"File not readable: {_words(error)}. Choose another."
+            self._data.tell(self._data_error, "err")
+            return False
+        else:
+            self._data_error = ""
+            self._data.tell(self._data_found, "ok")
+            self._preset_saved = self.workspace.preset.copy()
+            self._log(f"opened {self.workspace.name}")
+            return True
+        finally:
+            self._opening = False
+            self._show_all()
+
+    async def _export(self) -> None:
+        name, content = await asyncio.to_thread(self.workspace.exported)
+        self._bridge.download(name, content)
+        self._preset_saved = self.workspace.preset.copy()
+        self._results.tell_exported(f"{name}, {text.size(len(content))}")
+        self._log(f"exported {name}")
+        self._show_all()
+
+    def _set_images(self, on: bool) -> None:
+        self._images = on
+        self._frames.want()
+
+    # ---- what the workspace and the preset tell
+    def _on_state(self, state: RunState) -> None:
+        if state.phase is self._phase:
+            # another epoch is done: the next frame tells, so that a fast run does not flood the page
+            self._frames.want()
+            return
+        self._phase = state.phase
+        self._show_all()
+        if not state.busy:
+            where = f"run {state.folder.name}: " if state.folder is not None else ""
+            self._log(where + self._status(state).words)
+        self._frames.want()
+
+    def _on_report(self, report: EpochReport) -> None:
+        self._reports.add(report)
+        self._frames.want()
+
+    def _preset_changed(self, names: frozenset[str]) -> None:
+        if names & {"backend", "default_dtype"}:
+            self._tasks.start(self._show_device)
+        self._show_all()
+
+    def _field_error(self, name: str, message: str) -> None:
+        if message:
+            self._errors[name] = message
+        else:
+            self._errors.pop(name, None)
+        self._show_all()
+
+    def _no_webgl(self, change: Any) -> None:
+        if change["new"] is False:
+            self._bottom.warn(STILL, "info")
+
+    def _failed(self, error: Exception) -> None:
+        self._bottom.warn(_words(error), "err")
+
+    # ---- what is shown
+    def _why_off(self) -> str:
+        if self._opening:
+            return "a file is being read"
+        if not has_data(self.workspace.preset):
+            return "there are no data. Choose a file to begin, or open the demonstration."
+        if self._errors:
+            name, message = next(iter(self._errors.items()))
+            return f"{FIELDS[name].label}: {message[:1].lower()}{message[1:]}"
+        return ""
+
+    def _show_all(self) -> None:
+        """Bars, marks and locks; cheap, and right at any moment."""
+        state, preset = self.workspace.runner.state, self.workspace.preset
+        why, says = self._why_off(), self._status(state)
+        can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why
+        self._top.show_state(says, can_act=can_act, can_stop=state.busy and state.phase is not Phase.STOPPING)
+        self._top.show_name(self.workspace.root, self.workspace.name, preset != self._preset_saved)
+        self._show_bottom(state, says)
+        self._bottom.show_reason("" if state.busy else why, self._to_correct() if not state.busy else None)
+        for form in self._forms.values():
+            form.lock(state.busy)
+        self._data.lock(state.busy or self._opening)
+        facts = Facts(self._data_found, self._data_error, frozenset(self._errors), self._run_words(state))
+        for index, title in enumerate(_TITLES):
+            self._rail.show(index, standing(title, preset, facts))
+
+    def _to_correct(self) -> Callable[[], None] | None:
+        return partial(self._go_to, next(iter(self._errors))) if self._errors else None
+
+    def _status(self, state: RunState) -> Status:
+        return status(state, self._reports.seconds, self._reports.rejected)
+
+    def _run_words(self, state: RunState) -> str:
+        return f"Run {state.folder.name}" if state.folder is not None else ""
+
+    def _show_bottom(self, state: RunState, says: Status) -> None:
+        report = self._reports.last
+        first, last = state.epoch_first, state.epoch_max
+        self._bottom.show_progress(state.epoch - first, last - first)
+        if state.phase is not Phase.RUNNING or report is None:
+            idle = state.phase is Phase.IDLE and self._why_off()
+            mark = says.mark if says.mark in {"err", "rej"} else ""
+            self._bottom.show_sentence("Idle." if idle else says.sentence or f"{says.words}.", mark)
+            return
+        pace = self._reports.pace
+        step, evaluations = (None, 0) if report.final else (report.step, report.evaluations)
+        left = pace * (last - state.epoch)
+        self._bottom.show_readout(Readout(max(state.epoch, 1), last, pace, left, step, evaluations, report.terms["data"]))
+
+    def _show_frame(self) -> None:
+        """The newest state of the run, pictures and numbers alike."""
+        state, report = self.workspace.runner.state, self._reports.last
+        self._show_all()
+        if self._backend is not None:
+            self._top.show_device(self._backend.name, *self._backend.memory())
+        if state.folder is not None:
+            self._results.show_run(state.folder, self._rows(state))
+        if report is None:
+            return
+        if state.busy:
+            evaluations = text.plural(report.evaluations, "evaluation")
+            data = text.number(report.terms["data"])
+            self._log(f"epoch {state.epoch}: data {data}, {evaluations}, step {text.number(report.step)}")
+        scene = Scene(self._running, report, tuple(self._reports.losses), tuple(self._reports.losses.values()))
+        self._loss.update(scene)
+        if self._images:
+            for view in self._pictures:
+                view.update(scene)
+        while self._reports.warnings:
+            self._bottom.warn(self._reports.warnings.pop(0))
+
+    async def _keep_showing(self) -> None:
+        while True:
+            try:
+                await self._frames.run()
+            except Exception as error:  # noqa: BLE001  a picture that cannot be drawn must not end the others, nor the numbers
+                self._failed(error)
+
+    def _rows(self, state: RunState) -> dict[str, str]:
+        rows = {"State": self._status(state).words}
+        if (report := self._reports.last) is not None:
+            rows |= {"Data loss": text.number(report.terms["data"], 4), "Time": text.duration(self._reports.seconds)}
+        return rows
+
+    def _log(self, words: str) -> None:
+        self._bottom.log(f"{datetime.now():%H:%M:%S} {words}")
+
+    async def _show_device(self) -> None:
+        preset = self.workspace.preset
+        try:
+            backend = await asyncio.to_thread(choose_backend, preset.backend, preset.default_dtype)
+        except BackendError as error:
+            self._top.show_device(str(error), 0.0, 0.0)
+        else:
+            self._backend = backend
+            self._top.show_device(backend.name, *backend.memory())
+
+
+class _Reports:
+    """What has been reported of one run."""
+
+    def __init__(self):
+        self.last: EpochReport | None = None
+        self.losses: dict[int, float] = {}
+        self._began = time.monotonic()
+        self.seconds = 0.0
+        self.pace = 0.0
+        self.rejected = 0
+        #: Of every report, shown or not; taken from here by the frame that shows them.
+        self.warnings: list[str] = []
+
+    def add(self, report: EpochReport) -> None:
+        """Take one more; the pace follows the latest epochs, since schedules change what an epoch costs."""
+        if self.last is not None and not report.final:
+            took = report.seconds - self.last.seconds
+            self.pace = took if len(self.losses) < 2 else 0.7 * self.pace + 0.3 * took
+        elif not report.final:
+            self.pace = report.seconds
+        if not report.final:
+            self.rejected = 0 if report.search.accepted else self.rejected + 1
+        self.last = report
+        self.warnings.extend(report.warnings)
+        self.losses[report.epoch] = float(report.terms["data"])
+        self.seconds = report.seconds
+
+
+def _words(error: Exception) -> str:
+    said = (str(error) or type(error).__name__).rstrip(".")
+    if isinstance(error, OSError) and error.strerror:
+        said = f"{Path(str(error.filename)).name}: {error.strerror.lower()}" if error.filename else error.strerror
+    return said if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {said}"

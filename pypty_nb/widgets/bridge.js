@@ -1,0 +1,50 @@
+// What only the browser knows: whether pictures can be drawn by WebGL, which frame was shown, which key was pressed.
+function hasWebGL() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return false;
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return true;
+}
+
+function save(name, bytes) {
+  const url = URL.createObjectURL(new Blob([bytes]));
+  const link = Object.assign(document.createElement("a"), { href: url, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
+}
+
+function typing(target) {
+  return target.closest?.("input, textarea, select, button, a, [contenteditable=true]");
+}
+
+function render({ model, el }) {
+  el.style.display = "none";
+  const root = () => el.closest(".pn-root");
+  const message = (content, buffers) => {
+    // two animation frames later, what came before this message has been painted
+    if (content.frame !== undefined)
+      requestAnimationFrame(() => requestAnimationFrame(() => model.send({ shown: content.frame })));
+    if (content.download !== undefined) save(content.download, buffers[0]);
+  };
+  const key = (event) => {
+    // on the page every key is ours; in a notebook only those pressed inside
+    const ours = document.body.dataset.voila !== undefined || root()?.contains(event.target);
+    if (!ours || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (!model.get("hotkeys").includes(event.key)) return;
+    event.preventDefault();
+    model.send({ key: event.key });
+  };
+  const visible = () => document.hidden || model.send({ shown: -1 });
+  model.on("msg:custom", message);
+  document.addEventListener("keydown", key);
+  document.addEventListener("visibilitychange", visible);
+  model.set("webgl", hasWebGL());
+  model.save_changes();
+  return () => {
+    model.off("msg:custom", message);
+    document.removeEventListener("keydown", key);
+    document.removeEventListener("visibilitychange", visible);
+  };
+}
+
+export default { render };

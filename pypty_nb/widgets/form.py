@@ -1,0 +1,164 @@
+"""The form of a table, or of any parameters: made from their declarations, bound to a preset both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import ipywidgets
+
+from pypty_nb.params import FIELDS, Preset, Table, known_name
+from pypty_nb.widgets import text
+from pypty_nb.widgets.fieldbox import FieldBox
+
+LOCKED = "Fixed while the run is going."
+Source = type[Table] | Sequence[str | type[Table]]
+
+
+class Form(ipywidgets.VBox):
+    """Fields under headings, with a switch between basic and all, and a search box.
+
+    Parameters
+    ----------
+    preset : Preset
+    source : a table, or a sequence of tables and parameter names
+    title : str
+        "" for a table's own.
+    on_error : called with a parameter's name and the message, "" once it is gone
+    soon : runs a call in the event loop's thread; a preset may be changed in another
+    """
+
+    def __init__(self, preset: Preset, source: Source, title: str = "",
+                 on_error: Callable[[str, str], None] = lambda name, message: None,
+                 soon: Callable[..., object] = lambda call, *args: call(*args)):  # fmt: skip
+        # first, since a form that could not be made is closed all the same
+        self._unwatch: Callable[[], object] = lambda: None
+        self._boxes: dict[str, FieldBox] = {}
+        self.preset = preset
+        self._on_error, self._soon = on_error, soon
+        self._parts = _parts(source)
+        self.names = [name for _, names in self._parts for name in names]
+        self._locked = False
+        self._basic = {name for name in self.names if FIELDS[name].level == "basic"}
+        self._make_head(title or self._parts[0][0])
+        self._sections = [self._section(heading) for heading, _ in self._parts]
+        super().__init__([*self._head, *self._sections, self._nothing])
+        self.add_class("pn-formbody")
+        self._unwatch = preset.watch(self._told)
+        self.refilter()
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Parameter and message of every field whose text was refused."""
+        return {name: box.error for name, box in self._boxes.items() if box.error}
+
+    def box(self, name: str) -> FieldBox:
+        """The field of one parameter, made if it was not yet."""
+        if name not in self._boxes:
+            self._boxes[name] = FieldBox(self.preset, name, self._on_error)
+            self._boxes[name].lock(self._locked)
+        return self._boxes[name]
+
+    def reveal(self, name: str) -> FieldBox:
+        """Bring the field of `name` into view, whatever is searched for, and give it."""
+        self._search.value = ""
+        if name not in self._basic:
+            self._level.value = "Expert"
+        box = self.box(name)
+        box.control.focus()
+        return box
+
+    def find(self) -> None:
+        """Put the cursor into the search box."""
+        self._search.focus()
+
+    def lock(self, locked: bool) -> None:
+        """Let nothing be typed while a run is going."""
+        if locked == self._locked:
+            return
+        self._locked = locked
+        self._live.layout.display = "" if locked else "none"
+        for box in self._boxes.values():
+            box.lock(locked)
+
+    def close(self) -> None:
+        """Take the form and its fields away and stop following the preset."""
+        self._unwatch()
+        for box in self._boxes.values():
+            box.close()
+        super().close()
+
+    def refilter(self, _change: Any = None) -> None:
+        """Show the fields that the level and the search ask for; fields are made when first shown."""
+        level = set(self.names) if self._level.value == "Expert" else self._basic
+        words = self._search.value
+        seen = 0
+        for section, (_, names) in zip(self._sections, self._parts, strict=True):
+            # a field whose text was refused stays in sight whatever is asked for
+            boxes = [self.box(name) for name in names if name in level or name in self.errors]
+            found = [box for box in boxes if box.error or not words.strip() or box.matches(words)]
+            seen += len(found)
+            section.layout.display = "" if found else "none"
+            section.children = (section.children[0], *found)
+        self._count.value = f"{seen} of {len(self.names)}"
+        self._nothing.layout.display = "none" if seen else ""
+        quoted = f"No parameter matches “{text.escape(words)}”."
+        expert = self._level.value == "Expert"
+        self._nothing.children[0].value = quoted + ("" if expert else " Look in")
+        self._nothing.children[1].layout.display = "none" if expert else ""
+
+    def _make_head(self, title: str) -> None:
+        heading = ipywidgets.HTML(text.escape(title))
+        heading.add_class("pn-title")
+        mixed = 0 < len(self._basic) < len(self.names)
+        start = "Basic" if self._basic else "Expert"
+        self._level = ipywidgets.ToggleButtons(
+            options=["Basic", "Expert"], value=start, tooltips=["The usual fields", "All fields"]
+        )
+        self._level.layout.display = "" if mixed else "none"
+        self._search = ipywidgets.Text(placeholder="Find a parameter by name or help", tooltip="Find a parameter")
+        self._search.add_class("pn-grow")
+        self._count = ipywidgets.HTML()
+        self._count.add_class("pn-count")
+        row, search = ipywidgets.HBox([heading, self._level]), ipywidgets.HBox([self._search, self._count])
+        row.add_class("pn-titlerow")
+        search.add_class("pn-searchrow")
+        search.layout.display = "" if len(self.names) > 8 else "none"
+        self._live = ipywidgets.HTML(LOCKED)
+        self._live.add_class("pn-live")
+        self._live.layout.display = "none"
+        self._head = [row, self._live, search]
+        look = ipywidgets.Button(description="Expert")
+        look.add_class("pn-quiet")
+        look.on_click(lambda _button: setattr(self._level, "value", "Expert"))
+        self._nothing = ipywidgets.HBox([ipywidgets.HTML(), look])
+        self._nothing.add_class("pn-note")
+        self._nothing.add_class("wide")
+        self._level.observe(self.refilter, "value")
+        self._search.observe(self.refilter, "value")
+
+    def _section(self, heading: str) -> ipywidgets.VBox:
+        head = ipywidgets.HTML(text.escape(heading))
+        head.add_class("pn-h")
+        if heading == self._parts[0][0]:
+            head.add_class("first")
+        return ipywidgets.VBox([head])
+
+    def _told(self, names: frozenset[str]) -> None:
+        self._soon(self._changed, names)
+
+    def _changed(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name in self._boxes:
+                self._boxes[name].refresh()
+
+
+def _parts(source: Source) -> list[tuple[str, list[str]]]:
+    """Headings and the parameters under them; names that stand alone come first."""
+    items = [source] if isinstance(source, type) else list(source)
+    alone = [known_name(item) for item in items if isinstance(item, str)]
+    parts = [("Parameters", alone)] if alone else []
+    parts += [(item.title, list(item.fields())) for item in items if not isinstance(item, str)]
+    if not parts:
+        raise ValueError("a form needs a table or at least one parameter's name")
+    return parts

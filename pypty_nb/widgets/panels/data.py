@@ -1,0 +1,118 @@
+"""Step 1: choose a file of the project folder, or the demonstration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import ipywidgets
+
+from pypty_nb.widgets import text
+from pypty_nb.widgets.views.parts import unseen
+
+#: What can be opened: patterns, and presets.
+SUFFIXES = (".h5", ".hdf5", ".npy", ".json")
+_DEEP, _MANY = 4, 500
+_SKIPPED = {"runs", "node_modules", "__pycache__"}
+NOTHING = "Nothing chosen. Choose a file to begin, or open the demonstration."
+
+
+class DataPanel(ipywidgets.VBox):
+    """The files below the project folder, and what was found in the one that is open.
+
+    Parameters
+    ----------
+    root : Path
+    on_file : called with a path relative to `root`
+    on_demo : called when the demonstration is asked for
+    """
+
+    def __init__(self, root: Path, on_file: Callable[[Path], None], on_demo: Callable[[], None]):
+        self._root = root
+        self._filter = ipywidgets.Text(placeholder="Find a file", tooltip="Find a file")
+        self._filter.add_class("pn-grow")
+        again = ipywidgets.Button(description="Refresh", tooltip="Read the folder again")
+        self._files = unseen(ipywidgets.Select(options=[], rows=8, description="Files of the project folder"))
+        self._files.add_class("pn-files")
+        self._count = ipywidgets.HTML()
+        self._count.add_class("pn-help")
+        self._open = ipywidgets.Button(description="Open file", disabled=True)
+        self._demo = ipywidgets.Button(
+            description="Open demonstration", tooltip="A simulated specimen that comes with the program"
+        )
+        self._found = ipywidgets.HTML()
+        self._found.add_class("pn-found")
+        search, buttons = ipywidgets.HBox([self._filter, again]), ipywidgets.HBox([self._open, self._demo])
+        search.add_class("pn-searchrow")
+        buttons.add_class("pn-buttons")
+        title, head = ipywidgets.HTML("Data"), ipywidgets.HTML("File")
+        title.add_class("pn-title")
+        head.add_class("pn-h")
+        head.add_class("first")
+        super().__init__([title, head, search, self._files, self._count, buttons, self._found])
+        self.add_class("pn-formbody")
+        self._filter.observe(lambda _change: self._show_files(), "value")
+        self._files.observe(lambda _change: self._dress(), "value")
+        again.on_click(lambda _button: self.refresh())
+        self._open.on_click(lambda _button: self._files.value and on_file(Path(self._files.value)))
+        self._demo.on_click(lambda _button: on_demo())
+        self._locked = False
+        self.tell(NOTHING)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the folder again."""
+        self._paths = list(find(self._root))
+        self._show_files()
+
+    def lock(self, locked: bool) -> None:
+        """Let nothing be opened while a run is going, or a file is being read."""
+        self._locked = locked
+        self._demo.disabled = locked
+        self._dress()
+
+    def tell(self, words: str, kind: str = "") -> None:
+        """Say what was found, or what is wrong ("err")."""
+        mark = text.mark(kind) + " " if kind else ""
+        self._found.value = f'<div class="{kind or "m"}">{mark}{text.escape(words)}</div>'
+
+    def _show_files(self) -> None:
+        words = self._filter.value.lower().split()
+        kept = [path for path in self._paths if all(word in path.as_posix().lower() for word in words)]
+        chosen = self._files.value
+        self._files.options = [(path.as_posix(), path.as_posix()) for path in kept]
+        self._files.value = chosen if chosen in {path.as_posix() for path in kept} else None
+        self._count.value = _counted(len(kept), len(self._paths))
+        self._dress()
+
+    def _dress(self) -> None:
+        self._open.disabled = self._locked or self._files.value is None
+        if self._files.value is not None:
+            try:
+                self._count.value = text.size((self._root / self._files.value).stat().st_size)
+            except OSError:
+                self._count.value = "no longer there"
+
+
+def find(root: Path) -> Iterator[Path]:
+    """Files that can be opened below `root`, relative to it; links that lead out of it are left out."""
+    seen = 0
+    for folder, names, files in os.walk(root):
+        here = Path(folder)
+        deep = len(here.relative_to(root).parts)
+        names[:] = sorted(name for name in names if deep < _DEEP and name not in _SKIPPED and not name.startswith("."))
+        for name in sorted(files):
+            path = here / name
+            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.resolve().is_relative_to(root):
+                yield path.relative_to(root)
+                seen += 1
+                if seen == _MANY:
+                    return
+
+
+def _counted(kept: int, count: int) -> str:
+    if not count:
+        return f"No {', '.join(SUFFIXES)} files in this folder."
+    more = f"{_MANY} and more" if count >= _MANY else str(count)
+    return f"{kept} of {more} files" if kept != count else f"{more} file{'s' if count > 1 else ''}"

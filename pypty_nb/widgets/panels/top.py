@@ -1,0 +1,59 @@
+"""The top bar: where the work lies, what it runs on, what the run does, and the two buttons for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import ipywidgets
+
+from pypty_nb.widgets import text
+from pypty_nb.widgets.status import Status
+
+
+class TopBar(ipywidgets.HBox):
+    """Folder and preset at the left; device, state and buttons at the right.
+
+    Parameters
+    ----------
+    on_action : called when the slot button is pressed, or Space
+    on_stop : called when the run is to end after this epoch
+    """
+
+    def __init__(self, on_action: Callable[[], None], on_stop: Callable[[], None]):
+        self._name, self._device, self._state = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+        self._name.add_class("pn-where")
+        self._device.add_class("pn-device")
+        self._state.add_class("pn-state")
+        self._slot = ipywidgets.Button(description="Run", button_style="primary", disabled=True)
+        self._stop = ipywidgets.Button(description="Stop after this epoch", disabled=True)
+        self._slot.on_click(lambda _button: on_action())
+        self._stop.on_click(lambda _button: on_stop())
+        brand, space = ipywidgets.HTML("<b>pypty_nb</b>"), ipywidgets.HTML()
+        brand.add_class("pn-brand")
+        space.add_class("pn-grow")
+        buttons = ipywidgets.HBox([self._slot, self._stop])
+        buttons.add_class("pn-buttons")
+        super().__init__([brand, self._name, space, self._device, self._state, buttons])
+        self.add_class("pn-top")
+
+    def show_name(self, root: Path, name: str, modified: bool) -> None:
+        """Say where the work lies and what it is called."""
+        home = Path.home()
+        place = f"~/{root.relative_to(home)}" if root.is_relative_to(home) and root != home else str(root)
+        dot = ' <span class="pn-dot"></span><span class="m s">modified</span>' if modified else ""
+        self._name.value = (
+            f'<span class="m pn-place" title="{text.escape(root)}">{text.escape(place)}</span>'
+            f'<span class="m"> / </span><b>{text.escape(name)}</b>{dot}'
+        )
+
+    def show_device(self, device: str, free: float, total: float) -> None:
+        """Say what computes, and how much of its memory (GiB) is in use."""
+        memory = f" · <b>{total - free:.1f}</b> of {total:.1f} GB" if total else ""
+        self._device.value = f'<span class="m s">{text.escape(device)}{memory}</span>'
+
+    def show_state(self, status: Status, *, can_act: bool, can_stop: bool) -> None:
+        """Say what the run does, and which buttons may be pressed."""
+        self._state.value = f"{text.mark(status.mark)} <b>{text.escape(status.words)}</b>"
+        self._slot.description, self._slot.disabled = status.action, not can_act
+        self._stop.disabled = not can_stop

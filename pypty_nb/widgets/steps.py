@@ -1,0 +1,105 @@
+"""Which table stands in which step, and how each step stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pypty_nb.params import TABLES, Preset, Table
+from pypty_nb.params.tables import (
+    Bandwidth,
+    Beam,
+    Dataset,
+    Experiment,
+    HandConstraints,
+    Illumination,
+    LossConstraints,
+    Optimisation,
+    Propagation,
+    Refinable,
+    Spatial,
+    Updating,
+)
+from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.rail import Standing
+
+_CHOSEN: dict[str, tuple[type[Table], ...]] = {
+    "Data": (Dataset,),
+    "Calibrate": (Experiment, Spatial),
+    "Probe and object": (Beam, Refinable, Illumination, Propagation, Bandwidth),
+    "Optimise": (Updating, Optimisation, LossConstraints, HandConstraints),
+}
+_PLACED = {table for tables in _CHOSEN.values() for table in tables}
+
+#: Title of each step and the tables whose form it holds; a table that no step names is under "Memory and files".
+STEPS: dict[str, tuple[type[Table], ...]] = {
+    **_CHOSEN,
+    "Memory and files": tuple(table for table in TABLES if table not in _PLACED),
+    "Results": (),
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the marks depend on beside the preset."""
+
+    data: str = ""
+    data_error: str = ""
+    errors: frozenset[str] = frozenset()
+    run: str = ""
+
+
+def has_data(preset: Preset) -> bool:
+    """Whether there are measurements to work on."""
+    return bool(preset.data_path) or preset.dataset is not None
+
+
+def standing(title: str, preset: Preset, facts: Facts) -> Standing:
+    """Mark and reason of the step `title`."""
+    names = {name for table in STEPS[title] for name in table.fields()}
+    if wrong := names & facts.errors:
+        return Standing("warn", f"{len(wrong)} field{'s' if len(wrong) > 1 else ''} to correct")
+    if title == "Data":
+        return _data(preset, facts)
+    if title == "Results":
+        return Standing("ok" if facts.run else "todo", facts.run or "No runs yet")
+    if title in {"Calibrate", "Probe and object"} and not has_data(preset):
+        return Standing("todo", "Waits for the data")
+    if title == "Calibrate":
+        return _calibrate(preset)
+    if title == "Probe and object":
+        return Standing("ok", f"{_probe(preset)}, {text.plural(_slices(preset), 'slice')}")
+    changed = sum(preset.is_changed(name) for name in names)
+    return Standing("ok", text.plural(changed, "change") if changed else "Defaults")
+
+
+def _data(preset: Preset, facts: Facts) -> Standing:
+    if facts.data_error:
+        return Standing("warn", "File not readable")
+    if not has_data(preset):
+        return Standing("todo", "Nothing chosen")
+    if isinstance(preset.dataset, np.ndarray):
+        shape, scan = preset.dataset.shape, preset.scan_size
+        shape = (*scan, *shape[1:]) if scan is not None and len(shape) == 3 and scan[0] * scan[1] == shape[0] else shape
+        return Standing("ok", text.shape(shape))
+    return Standing("ok", facts.data or "Chosen")
+
+
+def _calibrate(preset: Preset) -> Standing:
+    if not preset.is_changed("pixel_size_x_A") and not preset.is_changed("pixel_size_y_A"):
+        return Standing("warn", "Pixel size not set")
+    return Standing("ok", f"{preset.acc_voltage:g} kV, {text.number(preset.pixel_size_x_A, 4)} Å per px")
+
+
+def _probe(preset: Preset) -> str:
+    if isinstance(preset.probe, np.ndarray):
+        return text.plural(preset.probe.shape[2], "mode")
+    if preset.n_hermite_probe_modes is not None:
+        return text.plural(int(np.prod(preset.n_hermite_probe_modes)), "mode")
+    return "Probe from the data"
+
+
+def _slices(preset: Preset) -> int:
+    given = preset.obj.shape[2] if preset.is_changed("obj") else 1
+    return given if given > 1 else preset.num_slices

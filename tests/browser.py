@@ -1,0 +1,164 @@
+"""The page served as a person serves it, and a Chromium to look at it; fixtures for tests marked ``browser``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--enable-unsafe-swiftshader")
+PATIENCE_MS = 60_000
+
+
+@dataclass
+class Site:
+    """The running server."""
+
+    url: str
+    root: Path
+
+
+@dataclass
+class Record:
+    """What the page asked for and complained about."""
+
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def foreign(self, site: Site) -> list[str]:
+        """Requests that left the host."""
+        return [url for url in self.requests if not url.startswith((site.url, "data:", "blob:"))]
+
+
+def chromium() -> str:
+    """Where Chromium is; skips the test where it, or Playwright, is not installed."""
+    pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+    pytest.importorskip("voila", reason="the browser tests need voila")
+    found = next((path for name in _CHROMIUM if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"the browser tests need Chromium; looked for {', '.join(_CHROMIUM)}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The page on a free port, its project folder a temporary one; ended with everything it started."""
+    chromium()
+    root, shared = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("jupyter")
+    # laid out as the wheel lays it out, from this checkout
+    shutil.copytree(REPOSITORY / "apps" / "template", shared / "voila" / "templates" / "pypty_nb")
+    (shared / "pypty_nb").mkdir()
+    shutil.copy(REPOSITORY / "apps" / "pypty_nb.ipynb", shared / "pypty_nb")
+    port = _free_port()
+    log = (shared / "server.log").open("w+")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "pypty_nb.cli", "app", "--root", str(root), "--port", str(port), "--no-browser"],
+        cwd=root,
+        env=_environment(shared),
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}/"
+        _await(url, server, Path(log.name))
+        yield Site(url, root)
+    finally:
+        _end(server)
+        log.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Chromium with WebGL by software."""
+    path = chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chrome = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        yield chrome
+        chrome.close()
+
+
+def open_page(browser, site: Site, query: str = "", width: int = 1366, height: int = 768):
+    """A page with the application ready, and the record of what it asks for and complains about."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    record = Record()
+    page.on("request", lambda request: record.requests.append(request.url))
+    page.on("console", lambda message: _hear(record, message))
+    page.on("pageerror", lambda error: record.complaints.append(str(error)))
+    page.goto(site.url + query)
+    page.locator(".pn-app").wait_for(timeout=PATIENCE_MS)
+    return page, record
+
+
+def leave(page) -> None:
+    """End the run on the page, then the page: a kernel that goes on computing slows the tests after it."""
+    stop = page.get_by_role("button", name="Stop after this epoch")
+    if stop.count() and stop.is_enabled():
+        stop.click()
+        page.get_by_role("button", name="Run again").wait_for(timeout=PATIENCE_MS)
+    page.goto("about:blank")
+    page.close()
+
+
+def _hear(record: Record, message) -> None:
+    if message.type == "error":
+        record.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+
+def _environment(shared: Path) -> dict[str, str]:
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("PYPTY_NB_", "JUPYTER_"))}
+    paths = {"JUPYTER_PATH": shared, "JUPYTER_CONFIG_DIR": shared / "config", "IPYTHONDIR": shared / "ipython"}
+    source = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    return (
+        keep
+        | {name: str(path) for name, path in paths.items()}
+        | {"PYTHONPATH": source, "JUPYTER_RUNTIME_DIR": str(shared / "rt")}
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _await(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the server answers; the root address starts a kernel, so a static one is asked for."""
+    for _ in range(120):
+        if server.poll() is not None:
+            pytest.fail(f"the server ended with {server.returncode}:\n{log.read_text()[-2000:]}")
+        try:
+            urllib.request.urlopen(url + "voila/static/voila.js", timeout=2).close()
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            try:
+                server.wait(0.5)
+            except subprocess.TimeoutExpired:
+                continue
+    pytest.fail(f"the server did not answer within a minute:\n{log.read_text()[-2000:]}")
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """Ask first, so that the server ends its kernels; then make sure of the whole group."""
+    server.terminate()
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()

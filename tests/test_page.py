@@ -1,0 +1,229 @@
+"""The page as a person meets it: served by the command, driven in Chromium."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pypty_nb.params import Preset
+from pypty_nb.runs import RunFolder
+from tests.browser import PATIENCE_MS, Site, browser, chromium, leave, open_page, site
+
+expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+__all__ = ["browser", "site"]  # fixtures, taken by name below
+
+EPOCH = re.compile(r"Epoch (\d+) of")
+LOSS = re.compile(r"data loss ([\d\u202f.e+−-]+)")
+
+
+@pytest.fixture
+def page(browser, site):
+    """A fresh page; at its end nothing may have left the host, and nothing been complained about."""
+    page, record = open_page(browser, site)
+    yield page
+    leave(page)
+    assert record.foreign(site) == []
+    assert record.complaints == []
+
+
+def button(page, name: str):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def open_demo(page) -> None:
+    button(page, "Open demonstration").click()
+    page.get_by_text("Demonstration: a simulated specimen.").wait_for(timeout=PATIENCE_MS)
+
+
+def open_step(page, title: str) -> None:
+    page.get_by_role("button", name=title).click()
+    page.locator(".pn-title", has_text=title[2:]).first.wait_for(timeout=PATIENCE_MS)
+
+
+def readout(page) -> str:
+    return page.locator(".pn-readout").inner_text().replace("\n", " ")
+
+
+def wait_for_epoch(page, epoch: int) -> tuple[int, float]:
+    """Wait until `epoch` epochs are done; how many are, and the data loss."""
+    page.wait_for_function(
+        """(wanted) => {
+          const found = /Epoch (\\d+) of/.exec(document.querySelector('.pn-readout').innerText);
+          return found && Number(found[1]) >= wanted && /data loss/.test(document.querySelector('.pn-readout').innerText);
+        }""",
+        arg=epoch,
+        timeout=4 * PATIENCE_MS,
+    )
+    words = readout(page)
+    loss = LOSS.search(words)[1].replace("\u202f", "").replace("−", "-")
+    return int(EPOCH.search(words)[1]), float(loss)
+
+
+def test_first_light(page, site: Site):
+    """Demo, run, the loss falls, the object appears and changes, pause, resume, stop; the run is on disk."""
+    open_demo(page)
+    button(page, "Run").click()
+    first, loss = wait_for_epoch(page, 2)
+    picture = page.locator(".pn-pic").first
+    page.locator(".pn-pic canvas").first.wait_for(timeout=PATIENCE_MS)
+    before = picture.screenshot()
+    later, lower = wait_for_epoch(page, first + 6)
+    assert lower < 0.7 * loss
+    assert picture.screenshot() != before
+
+    button(page, "Pause").click()
+    page.locator(".pn-readout", has_text="Paused. Nothing is lost").wait_for(timeout=PATIENCE_MS)
+    # the epoch under way at the click still ends
+    page.wait_for_timeout(3000)
+    paused = page.locator(".pn-state").inner_text()
+    page.wait_for_timeout(2000)
+    assert page.locator(".pn-state").inner_text() == paused
+
+    button(page, "Resume").click()
+    wait_for_epoch(page, later + 4)
+    button(page, "Stop after this epoch").click()
+    page.locator(".pn-readout", has_text="Stopped by you after epoch").wait_for(timeout=PATIENCE_MS)
+    done = int(re.search(r"epoch (\d+)", page.locator(".pn-state").inner_text())[1])
+
+    open_step(page, "6 Results")
+    folder = RunFolder.open(page.locator(".pn-path").inner_text())
+    assert folder.path.parent == site.root.resolve() / "runs"
+    assert len(folder.losses()) == done
+
+
+def test_a_bad_value_is_said_beside_its_field(page):
+    """The old value stays in force, Run is off with the reason, and restoring brings both back."""
+    open_demo(page)
+    open_step(page, "4 Optimise")
+    field = page.get_by_role("textbox", name="Wolfe c1")
+    field.fill("1.5")
+    field.press("Tab")
+    box = page.locator(".pn-field.is-error")
+    expect(box).to_contain_text("1.5", timeout=PATIENCE_MS)
+    expect(button(page, "Run")).to_be_disabled(timeout=PATIENCE_MS)
+    expect(page.locator(".pn-bot")).to_contain_text("Run is off: Wolfe c1", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Go to the field").click()
+    page.get_by_role("button", name="restore 0.5").click()
+    box.wait_for(state="detached", timeout=PATIENCE_MS)
+    expect(field).to_have_value("0.5", timeout=PATIENCE_MS)
+    expect(button(page, "Run")).to_be_enabled(timeout=PATIENCE_MS)
+
+
+def test_a_field_takes_an_expression(page):
+    open_step(page, "4 Optimise")
+    field = page.get_by_role("textbox", name="Positions")
+    field.fill("x >= 30")
+    field.press("Tab")
+    page.locator(".pn-field.pn-expr.is-changed").wait_for(timeout=PATIENCE_MS)
+    expect(page.locator(".pn-field.is-changed")).to_contain_text("default 0", timeout=PATIENCE_MS)
+    expect(field).to_have_value("x >= 30", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="restore").click()
+    page.locator(".pn-field.is-changed").wait_for(state="detached", timeout=PATIENCE_MS)
+    expect(field).to_have_value("0", timeout=PATIENCE_MS)
+
+
+def test_search_and_expert(page):
+    open_step(page, "4 Optimise")
+    page.get_by_placeholder("Find a parameter by name or help").fill("foo")
+    page.get_by_text("No parameter matches “foo”. Look in").wait_for(timeout=PATIENCE_MS)
+    page.get_by_placeholder("Find a parameter by name or help").fill("preconditioner")
+    page.locator(".pn-note").get_by_role("button", name="Expert").click()
+    page.get_by_role("combobox", name="Preconditioner").wait_for(timeout=PATIENCE_MS)
+
+
+def test_the_preset_is_taken_home(page, tmp_path: Path):
+    open_demo(page)
+    open_step(page, "4 Optimise")
+    field = page.get_by_role("textbox", name="Epochs")
+    field.fill("7")
+    field.press("Tab")
+    page.get_by_text("modified").wait_for(timeout=PATIENCE_MS)
+    open_step(page, "6 Results")
+    with page.expect_download(timeout=PATIENCE_MS) as caught:
+        button(page, "Export preset").click()
+    saved = tmp_path / caught.value.suggested_filename
+    caught.value.save_as(saved)
+    assert saved.name == "demo.zip"
+    with zipfile.ZipFile(saved) as archive:
+        archive.extractall(tmp_path)
+    assert Preset.from_json(tmp_path / "demo.json").epoch_max == 7
+
+
+def test_a_file_that_holds_no_patterns(page, site: Site):
+    """A sentence with the reason, and the page goes on."""
+    np.save(site.root / "flat.npy", np.zeros(5))
+    button(page, "Refresh").click()
+    page.get_by_role("listbox", name="Files of the project folder").select_option("flat.npy")
+    button(page, "Open file").click()
+    told = page.locator(".pn-found")
+    told.get_by_text("File not readable:").wait_for(timeout=PATIENCE_MS)
+    expect(told).to_contain_text("Choose another.")
+    assert "Traceback" not in page.content()
+    open_demo(page)
+
+
+def test_a_file_that_is_gone(page, site: Site):
+    gone = site.root / "gone <b>.h5"
+    gone.write_bytes(b"")
+    button(page, "Refresh").click()
+    page.get_by_role("listbox", name="Files of the project folder").select_option(gone.name)
+    gone.unlink()
+    button(page, "Open file").click()
+    told = page.locator(".pn-found")
+    told.get_by_text("File not readable:").wait_for(timeout=PATIENCE_MS)
+    # the name is text, not markup
+    assert "gone <b>" in told.inner_text()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 640), (1366, 768), (2560, 1440)])
+def test_everything_fits(browser, site: Site, width: int, height: int):
+    """Nothing scrolls but the form, and no label or button is cut."""
+    page, record = open_page(browser, site, "?theme=dark", width, height)
+    assert page.locator("html").get_attribute("data-pn-theme") == "dark"
+    for title in ("2 Calibrate", "3 Probe and object", "4 Optimise", "5 Memory and files", "6 Results", "1 Data"):
+        open_step(page, title)
+        cut = page.evaluate(
+            """() => [...document.querySelectorAll('.pn-l, .pn-root button, .pn-title')]
+              .filter((e) => e.offsetParent && e.scrollWidth > e.clientWidth + 1 && e.clientWidth)
+              .map((e) => e.innerText)"""
+        )
+        assert cut == [], title
+    scrolled = page.evaluate(
+        """() => [...document.querySelectorAll('html, body, .pn-root, .pn-app, .pn-main, .pn-rail, .pn-bot, .grid22')]
+          .filter((e) => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1).map((e) => e.className)"""
+    )
+    assert [name for name in scrolled if "pn-bot" not in name] == []
+    leave(page)
+    assert record.complaints == []
+
+
+def test_without_webgl(site: Site):
+    """Still pictures, said once."""
+    path = chromium()
+    # a thread of its own: Playwright's loop of the session's browser runs in this one
+    from concurrent.futures import ThreadPoolExecutor
+
+    from playwright.sync_api import sync_playwright
+
+    def look() -> tuple[str, int]:
+        with sync_playwright() as playwright:
+            chrome = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-3d-apis"])
+            page, _ = open_page(chrome, site)
+            open_demo(page)
+            button(page, "Run").click()
+            page.locator(".pn-pic .widget-image").first.wait_for(timeout=2 * PATIENCE_MS)
+            told, pictures = page.locator(".pn-chips").inner_text(), page.locator(".pn-pic .widget-image").count()
+            leave(page)
+            chrome.close()
+            return told, pictures
+
+    with ThreadPoolExecutor(1) as pool:
+        told, pictures = pool.submit(look).result()
+    assert "This browser has no WebGL: pictures are still images, without zoom." in told
+    assert pictures == 3
