@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape as _escaped
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import pypty_nb
@@ -23,6 +24,10 @@ cli = typer.Typer(
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+#: What typer raises where the command line itself cannot be used; its own box of several lines is not one sentence.
+_UsageError = typer.BadParameter if TYPE_CHECKING else typer.BadParameter.__base__
+_INTERRUPTED = 130
+
 Port = Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only serve the page; do not open it.")]
 
@@ -30,13 +35,22 @@ NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only serve the pa
 def main() -> None:
     """Run the command; faults a person can mend are one sentence and exit code 2."""
     try:
-        cli()
+        status = cli(standalone_mode=False)
+    except _UsageError as error:
+        # without a message where no command was given, and the help has been shown
+        status = _fault(error.format_message().rstrip(".")) if error.format_message() else 2
     except (ValueError, OSError) as error:
-        _err.print(f"[bold red]✕[/] {_escaped(str(error) or type(error).__name__)}")
-        sys.exit(2)
-    except KeyboardInterrupt:
+        status = _fault(str(error) or type(error).__name__)
+    except (KeyboardInterrupt, typer.Abort):
+        status = _INTERRUPTED
+    if status == _INTERRUPTED:
         _err.print("interrupted; complete epochs are saved")
-        sys.exit(130)
+    sys.exit(status)
+
+
+def _fault(sentence: str) -> int:
+    _err.print(f"[bold red]✕[/] {_escaped(sentence)}")
+    return 2
 
 
 def _version(wanted: bool) -> None:
@@ -195,10 +209,8 @@ def convert(
 def _serve(root: Path, port: int, *, open_browser: bool, demo: bool) -> None:
     from pypty_nb.workspace import server
 
-    port = server.choose_port(port)
-    _out.print(
-        f"pypty_nb is at [bold]http://{server.HOST}:{port}/[/] (Ctrl-C ends it); project folder {_escaped(str(root.resolve()))}"
-    )
+    root, port = server.choose_root(root), server.choose_port(port)
+    _out.print(f"pypty_nb is at [bold]http://{server.HOST}:{port}/[/] (Ctrl-C ends it); project folder {_escaped(str(root))}")
     server.serve(server.Page(root, port, open_browser, demo))
 
 
@@ -238,10 +250,6 @@ def _ended(report: EpochReport, folder: Path) -> None:
 def _free_folder(stem: str) -> str:
     candidates = (f"{stem}-run-{number:03d}" for number in range(1, 100000))
     return next(name for name in candidates if not Path(name).exists())
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,12 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(encoded(text))
+
+
+def encoded(text: str) -> bytes:
+    """`text` as UTF-8. Bytes of a file's name that are no UTF-8 come as JSON's own escapes, which read back as they were."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _sync(path: Path) -> None:

@@ -34,7 +34,9 @@ class Preprocessing:
     def apply(self, patterns: np.ndarray, dtype: type) -> np.ndarray:
         """Patterns (n, ky, kx) as `dtype`, processed."""
         out = patterns[:, ::-1] if self.flip_ky else patterns
-        out = out.astype(dtype)
+        # counts past the precision become infinite, which is found and said where the patterns are checked
+        with np.errstate(over="ignore"):
+            out = out.astype(dtype)
         if any(self.shift):
             out = _shifted(out, self.shift)
         if self.binning > 1:

@@ -202,6 +202,10 @@ class Schedule:
     def __str__(self) -> str:
         return self.text or (f"steps {[list(p) for p in self.pairs]}" if self.pairs else "the given function")
 
+    def __getstate__(self) -> dict[str, Any]:
+        # without the evaluator, which other processes make anew
+        return {"text": self.text, "pairs": self.pairs, "function": self.function}
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Schedule:
         return self
 
@@ -233,7 +237,7 @@ def is_text(value: object) -> bool:
 
 def _parse(text: str) -> tuple[str, ast.expr, str]:
     if not isinstance(text, str):
-        raise ParameterError(f"a schedule is text such as 'lambda x: x >= 20', got {type(text).__name__} {describe(text)}")
+        raise ParameterError(f"a schedule is text such as 'lambda x: x >= 20', got {describe(text)}")
     source = text.strip().rstrip(";,").strip()
     # the head that `parse` may have put before it is not counted
     if len(source) > MAX_LENGTH + (len("lambda epoch: ") if is_text(source) else 0):

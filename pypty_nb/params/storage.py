@@ -23,6 +23,8 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 #: Arrays up to this many real numbers stand in the JSON itself.
 INLINE_NUMBERS = 64
 _MAX_BYTES = 16 * 2**20
+#: What the .h5 says of itself, so that no other file is ever taken for it and replaced.
+_HOLDS = "arrays of a preset"
 
 
 def write(path: Path, values: Mapping[str, Any]) -> Path:
@@ -46,14 +48,30 @@ def write(path: Path, values: Mapping[str, Any]) -> Path:
             }
         else:
             plain[name] = _plain(value)
+    foreign = beside.exists() and not _holds_arrays(beside)
     if arrays:
+        if foreign:
+            raise ParameterError(
+                f"{path}: its arrays go to {beside.name} beside it, which is there with something else in it; "
+                "give the preset another name"
+            )
         with atomic(beside) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs["holds"] = _HOLDS
             for name, array in arrays.items():
                 file.create_dataset(name, data=array)
     write_text(path, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    if not arrays:
+    if not arrays and not foreign:
         beside.unlink(missing_ok=True)
     return path
+
+
+def _holds_arrays(path: Path) -> bool:
+    """Whether the file is one that `write` made, and not, say, the measurements."""
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            return file.attrs.get("holds") == _HOLDS
+    except OSError:
+        return False
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -149,8 +167,11 @@ def _revived(path: Path, name: str, value: Any) -> Any:
         raise ParameterError(f"{name}: the file of an array must be a plain name beside the preset, got {file_name!r:.60}")
     try:
         with h5py.File(path.parent / file_name, "r", locking="best-effort") as file:
-            array = np.asarray(file[dataset])
-    except (OSError, KeyError, ValueError, TypeError) as error:
+            stored = file[dataset]
+            if not isinstance(stored, h5py.Dataset) or stored.dtype.kind not in "iufcb" or stored.shape is None:
+                raise ValueError(f"{dataset!r:.60} is no array of numbers")
+            array = np.asarray(stored)
+    except (OSError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ParameterError(f"{name}: its array in {path.parent / file_name} cannot be read: {error}") from error
     if (
         list(array.shape) != reference["shape"]
@@ -172,11 +193,13 @@ def _plain(value: Any) -> Any:
         if value.dtype == np.complex128 and not value.imag.any():
             return value.real.tolist()
         # shape and dtype with the numbers, so that the array that is read is the one that was written
-        numbers = value.view(value.real.dtype) if value.dtype.kind == "c" else value
+        numbers = np.ascontiguousarray(value).view(value.real.dtype) if value.dtype.kind == "c" else value
         return {"array": {"values": numbers.ravel().tolist(), "shape": list(value.shape), "dtype": value.dtype.str}}
     if isinstance(value, float) and math.isinf(value):
         return "inf"
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 
 def _inline(name: str, reference: dict[str, Any]) -> np.ndarray:
@@ -184,7 +207,7 @@ def _inline(name: str, reference: dict[str, Any]) -> np.ndarray:
         dtype = np.dtype(reference["dtype"])
         if dtype.kind not in "iufcb":
             raise ValueError(f"dtype {dtype}")
-        numbers = np.asarray(reference["values"], dtype=dtype.type(0).real.dtype if dtype.kind == "c" else dtype)
+        numbers = np.asarray(reference["values"], dtype=np.real(np.zeros(0, dtype)).dtype)
         return numbers.view(dtype).reshape(reference["shape"]).copy()
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise ParameterError(f"{name}: the array in the preset cannot be read: {error}") from None

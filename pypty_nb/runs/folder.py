@@ -6,7 +6,10 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pypty_nb.files import atomic
+from pypty_nb.files import atomic, encoded, write_text
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport, Refinables
 
@@ -63,13 +66,14 @@ class RunFolder:
         folder = cls(Path(path))
         if folder.is_run():
             raise RunFolderError(f"{folder.path} already holds a run; choose another folder, or resume that run")
-        existed = folder.path.exists()
+        made = _missing(folder.path)
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
             preset.to_json(folder.path / PRESET)
         except OSError as error:
-            if not existed and folder.path.is_dir() and not any(folder.path.iterdir()):
-                folder.path.rmdir()
+            for part in made:
+                with suppress(OSError):
+                    part.rmdir()
             raise RunFolderError(f"the output folder {folder.path} cannot be written: {error.strerror or error}") from error
         return folder
 
@@ -112,12 +116,10 @@ class RunFolder:
             search.evaluations, search.slope, search.new_slope, repr(report.loss - report.terms["data"]),
             f"{memory[0]:.2f}", f"{memory[1]:.2f}", "; ".join(report.warnings),
         )  # fmt: skip
-        text = io.StringIO()
-        writer = csv.writer(text)
         if not (self.path / LOSS).exists():
-            writer.writerow(COLUMNS)
-        writer.writerow(row)
-        _append(self.path / LOSS, text.getvalue())
+            # as a whole, since without it no line can be read
+            write_text(self.path / LOSS, _csv_line(COLUMNS))
+        _append(self.path / LOSS, _csv_line(row))
 
     def write_checkpoint(self, state: Mapping[str, np.ndarray]) -> None:
         """Replace the one file a resume reads, as a whole."""
@@ -145,23 +147,18 @@ class RunFolder:
 
     def losses(self) -> list[dict[str, str]]:
         """The complete lines of ``loss.csv``, in order; an epoch repeated after a resume stands once, as last written."""
-        try:
-            text = (self.path / LOSS).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return []
-        # a line without its end was cut by a kill
-        complete = text[: text.rfind("\n") + 1]
-        rows = {row["epoch"]: row for row in csv.DictReader(io.StringIO(complete)) if row.get("Warnings") is not None}
+        rows: dict[str, dict[str, str]] = {}
+        # line by line, so that a quotation mark whose end was cut off takes no other line with it
+        for line in _complete_lines(self.path / LOSS)[1:]:
+            values = next(csv.reader([line]), [])
+            if len(values) == len(COLUMNS):
+                rows[values[0]] = dict(zip(COLUMNS, values, strict=True))
         return [rows[epoch] for epoch in sorted(rows, key=int)]
 
     def journal(self) -> list[dict[str, Any]]:
         """The complete lines of the journal, in order."""
-        try:
-            text = (self.path / JOURNAL).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return []
         events = []
-        for line in text[: text.rfind("\n") + 1].splitlines():
+        for line in _complete_lines(self.path / JOURNAL):
             try:
                 events.append(json.loads(line))
             except json.JSONDecodeError:
@@ -180,9 +177,16 @@ class RunFolder:
         if not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, KeyError) as error:
+            with zipfile.ZipFile(path) as archive:
+                state = {
+                    name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+                    for name in archive.namelist()
+                }
+            if "epoch" not in state:
+                raise ValueError("it names no epoch")
+            return state
+        # RuntimeError is what zipfile raises where a damaged byte says that a password is needed
+        except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise ParameterError(
                 f"the checkpoint {path} is damaged ({error}); delete it to start at the first epoch"
             ) from error
@@ -195,10 +199,30 @@ class RunFolder:
         return Refinables(**{name: state.get(f"point/{name}") for name in ARRAY_FILES})
 
 
+def _missing(path: Path) -> list[Path]:
+    """The folders that must be made for `path`, innermost first."""
+    return [part for part in (path, *path.parents) if not part.exists()]
+
+
 def save_array(path: Path, array: np.ndarray) -> None:
     """Write one ``.npy``, atomically."""
     with atomic(path) as temporary, temporary.open("wb") as file:
         np.save(file, np.ascontiguousarray(array))
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(" ".join(v.splitlines()) if isinstance(v, str) else v for v in values)
+    return text.getvalue()
+
+
+def _complete_lines(path: Path) -> list[str]:
+    """The lines of `path` but for the last one where a kill cut its end; none where there is no file."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    return text.split("\n")[:-1]
 
 
 def _append(path: Path, text: str) -> None:
@@ -208,6 +232,6 @@ def _append(path: Path, text: str) -> None:
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 text = "\n" + text
-        file.write(text.encode("utf-8"))
+        file.write(encoded(text))
         file.flush()
         os.fsync(file.fileno())

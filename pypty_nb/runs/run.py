@@ -44,6 +44,7 @@ class RecordedRun:
     def __init__(self, reconstruction: Reconstruction, folder: RunFolder):
         self.reconstruction, self.folder = reconstruction, folder
         self._reports = self._run()
+        self._unsaved: EpochReport | None = None
 
     @classmethod
     def start(cls, pypty_params: Params, path: str | os.PathLike[str]) -> RecordedRun:
@@ -78,7 +79,9 @@ class RecordedRun:
         return next(self._reports)
 
     def stop(self) -> None:
-        """Note that a person ended the run; its last complete epoch is saved already."""
+        """End the run for a person: save the last complete epoch where it is not saved yet, and note it."""
+        if self._unsaved is not None:
+            self._save(self._unsaved)
         self.folder.note("stopped")
 
     def _run(self) -> Iterator[EpochReport]:
@@ -96,13 +99,19 @@ class RecordedRun:
         # the log first: a line written twice after a kill is dropped on reading, one never written would be missed
         if preset.save_loss_log:
             self.folder.log_loss(report, self.reconstruction.backend.memory())
+        self._unsaved = report
         if report.final or _due(preset.value_at("save_inter_checkpoints", epoch), epoch):
-            self.folder.write_checkpoint(self.reconstruction.checkpoint())
-            self.folder.write_arrays(report.point)
-        if _due(preset.value_at("save_checkpoints_every_epoch", epoch), epoch):
+            self._save(report)
+        # the final report is no epoch, and schedules need have no value there
+        if not report.final and _due(preset.value_at("save_checkpoints_every_epoch", epoch), epoch):
             self.folder.write_snapshot(report.point, epoch)
         for warning in report.warnings:
             self.folder.note("warning", epoch=epoch, warning=warning)
+
+    def _save(self, report: EpochReport) -> None:
+        self.folder.write_checkpoint(self.reconstruction.checkpoint())
+        self.folder.write_arrays(report.point)
+        self._unsaved = None
 
 
 def run_ptychography(pypty_params: Params, *, on_report: Callable[[EpochReport], None] | None = None) -> RunResult:

@@ -43,13 +43,11 @@ def serve(page: Page) -> None:
     Raises
     ------
     ParameterError
-        Where the folder does not exist, the port is taken, or the page's files are not installed.
+        Where the page's files are not installed.
     """
     from voila.app import Voila
 
-    if not page.root.is_dir():
-        raise ParameterError(f"--root: there is no folder {page.root}")
-    os.environ[ROOT_VARIABLE] = str(page.root.resolve())
+    os.environ[ROOT_VARIABLE] = str(page.root)
     os.environ[DEMO_VARIABLE] = "1" if page.demo else "0"
     Voila.launch_instance(argv=arguments(page, notebook()))
 
@@ -70,6 +68,19 @@ def arguments(page: Page, path: Path) -> list[str]:
         "--Application.log_level=WARN",
     ]
     return found if page.open_browser else [*found, "--no-browser"]
+
+
+def choose_root(root: Path) -> Path:
+    """`root` in full.
+
+    Raises
+    ------
+    ParameterError
+        Where there is no such folder.
+    """
+    if not root.is_dir():
+        raise ParameterError(f"--root: there is no folder {root}")
+    return root.resolve()
 
 
 def choose_port(port: int) -> int:

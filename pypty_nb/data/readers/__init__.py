@@ -20,7 +20,11 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
         Where there is no such file, no reader for it, or nothing in it that could be patterns.
     """
     path = Path(path)
-    if not path.exists():
+    try:
+        found = path.exists()
+    except OSError as error:
+        raise DataError(f"data_path: {path} cannot be looked up: {error.strerror}") from error
+    if not found:
         raise DataError(f"data_path: there is no file {path}")
     if not path.is_file():
         raise DataError(f"data_path: {path} is a folder, not a file of patterns")

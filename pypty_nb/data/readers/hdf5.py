@@ -26,11 +26,17 @@ class HDF5Dataset:
             raise DataError(f"{path}: cannot be read as HDF5: {error}") from error
         found = self._file.get(NAME)
         if not isinstance(found, h5py.Dataset):
-            names = ", ".join(sorted(self._file)) or "nothing"
+            names = sorted(self._file)
             self._file.close()
-            raise DataError(f"{path}: has no dataset {NAME!r}; it holds {names}")
+            if NAME in names:
+                raise DataError(f"{path}: its {NAME!r} is no dataset, or a link that leads nowhere")
+            raise DataError(f"{path}: has no dataset {NAME!r}; it holds {', '.join(names) or 'nothing'}")
         self.name = str(path)
-        check_layout(found.shape, found.dtype, self.name)
+        try:
+            check_layout(found.shape or (), found.dtype, self.name)
+        except DataError:
+            self._file.close()
+            raise
         self._data = found
         self.scan_shape = (found.shape[0], found.shape[1]) if found.ndim == 4 else None
         self.shape = (int(np.prod(found.shape[:-2])), *found.shape[-2:])

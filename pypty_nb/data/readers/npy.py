@@ -14,7 +14,8 @@ ENDINGS = (".npy",)
 def open_file(path: Path) -> Dataset:
     """Map the array in `path`."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        # not np.load, which also takes archives and pickles
+        array = np.lib.format.open_memmap(path, mode="r")
     except PermissionError:
         raise
     except (OSError, ValueError, EOFError) as error:

@@ -36,5 +36,5 @@ def export(run: RunFolder, form: str, out: Path) -> list[Path]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         return import_module(f"{__name__}.{form}").write(point, run.preset(), out)
-    except PermissionError as error:
-        raise RunFolderError(f"the folder {out} cannot be written: {error.strerror}") from error
+    except OSError as error:
+        raise RunFolderError(f"the folder {out} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,62 @@
+"""What several tests start from: a specimen so small that an epoch takes milliseconds."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from pypty_nb import Preset
+from pypty_nb.engine import simulate
+
+EPOCHS = 6
+
+
+@pytest.fixture
+def tiny() -> Preset:
+    """25 noisy patterns of 16 × 16 px, as an array, and six epochs to reconstruct them in double precision."""
+    return _tiny().copy()
+
+
+@pytest.fixture
+def tiny_file(tiny: Preset, tmp_path: Path) -> Path:
+    """The same preset as a file, its patterns in an HDF5 file beside it."""
+    with h5py.File(tmp_path / "patterns.h5", "w") as file:
+        file["data"] = tiny.dataset
+    tiny.update(dataset=None, data_path=str(tmp_path / "patterns.h5"))
+    return tiny.to_json(tmp_path / "preset.json")
+
+
+@cache
+def _tiny() -> Preset:
+    random = np.random.default_rng(4)
+    grid = np.arange(5) * 3.0 + 1
+    positions = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
+    q = np.fft.fftfreq(16)
+    smooth = np.exp(-60 * (q[:, None] ** 2 + q[None, :] ** 2))
+    probe = np.fft.fftshift(np.fft.ifft2(smooth * np.exp(60j * (q[:, None] ** 2 + q[None, :] ** 2))))
+    probe *= np.sqrt(5e4 / (np.abs(np.fft.fft2(probe)) ** 2).sum())
+    phase = np.fft.ifft2(
+        np.fft.fft2(random.standard_normal((32, 32))) * np.exp(-40 * np.add.outer(*[np.fft.fftfreq(32) ** 2] * 2))
+    )
+    truth = Preset(
+        acc_voltage=80,
+        pixel_size_x_A=0.3,
+        pixel_size_y_A=0.3,
+        scan_size=(5, 5),
+        positions=positions + random.uniform(-0.4, 0.4, positions.shape),
+        obj=np.exp(2j * phase.real)[..., None, None],
+        probe=probe[..., None],
+    )
+    return Preset.from_dict(
+        truth.to_dict()
+        | {
+            "dataset": random.poisson(simulate(truth)).astype(np.uint16),
+            "obj": np.ones((1, 1, 1, 1), complex),
+            "compute_batch": 8,
+            "epoch_max": EPOCHS,
+        }
+    )
