@@ -70,6 +70,16 @@ class Backend:
         """Inverse transform (1/N²) of the last two axes; may overwrite `array`, which is not to be used after."""
         return self._transform(array, forward=False)
 
+    def scatter_add(self, into: Array, rows: np.ndarray, values: Array) -> None:
+        """Add each of `values` to the row of `into` that `rows` names, repeated rows all counted."""
+        if self.on_device:
+            import cupyx
+
+            cupyx.scatter_add(into, self.xp.asarray(rows), values)
+            return
+        for row, value in zip(rows.tolist(), values, strict=True):
+            into[row] += value
+
     def memory(self) -> tuple[float, float]:
         """Free and total memory where the arithmetic is done, GiB."""
         if self.on_device:
