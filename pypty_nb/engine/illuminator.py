@@ -106,10 +106,11 @@ class Illuminator:
         return of_tilts
 
     def _add_spectra(self, into: Array, indices: np.ndarray, cotangent: Array) -> None:
-        if into.shape[0] == 1:
+        marker = self._variants.probe_marker
+        if marker is None:
             into[0] += cotangent.sum(axis=0)
         else:
-            self._backend.scatter_add(into, self._scenarios(indices), cotangent)
+            self._backend.scatter_add(into, marker[indices], cotangent)
 
     def _scenarios(self, indices: np.ndarray) -> np.ndarray | slice:
         marker = self._variants.probe_marker

@@ -89,7 +89,7 @@ class Model:
         self._blur = Blur(backend, geometry.window, geometry.pixel_size, optics.alpha) if blurred else None
         self._pixels = PixelSum(backend, layout)
         self._background = Background(backend, layout, plain_band) if setup.variants.background else None
-        self._detectors = self._virtual_detectors() if setup.masks is not None else None
+        self._detectors = None if setup.masks is None else self._virtual_detectors(setup.masks)
 
     def prepare(self, point: Refinables) -> Prepared:
         """Once an evaluation."""
@@ -220,8 +220,8 @@ class Model:
             raise ValueError("the near field needs a defocus")
         return self._defocus[indices]
 
-    def _virtual_detectors(self) -> VirtualDetectors:
-        masks, layout = self.setup.masks, self.setup.layout
+    def _virtual_detectors(self, masks: np.ndarray) -> VirtualDetectors:
+        layout = self.setup.layout
         if layout.plain and not layout.centred:
             masks = np.fft.ifftshift(masks, axes=(1, 2))
         return VirtualDetectors(self.backend, self.backend.asarray(masks, self.backend.real))

@@ -20,9 +20,9 @@ SIGMA = (2 + 2 ** (-1 / 3) + 2 ** (1 / 3)) / 3
 
 
 class Transmit(NamedTuple):
-    """Multiply by slice `index` to the power `power`."""
+    """Multiply by slice number `at` to the power `power`."""
 
-    index: int
+    at: int
     power: float = 1.0
 
 
@@ -196,7 +196,7 @@ class Propagation:
     def _powers(self, slices: Array) -> dict[Transmit, Array]:
         powers = {}
         for letter in _letters(self._program):
-            part = slices[:, letter.index][:, None]
+            part = slices[:, letter.at][:, None]
             powers[letter] = part if letter.power == 1 else self._limited(part**letter.power)
         return powers
 
@@ -204,9 +204,9 @@ class Propagation:
         out = self._backend.xp.zeros_like(slices)
         for letter, part in of_powers.items():
             if letter.power != 1:
-                t = slices[:, letter.index][:, None]
+                t = slices[:, letter.at][:, None]
                 part = self._limited(part) * self._backend.xp.conj(letter.power * t ** (letter.power - 1))
-            out[:, letter.index] += part[:, 0]
+            out[:, letter.at] += part[:, 0]
         return out
 
     def _limited(self, array: Array) -> Array:
