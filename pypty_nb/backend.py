@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Literal
@@ -20,6 +20,14 @@ class BackendError(ValueError):
     """The arithmetic asked for is not to be had on this machine."""
 
 
+def _installed_ducc() -> Any:
+    if find_spec("ducc0") is None:
+        return None
+    import ducc0.fft
+
+    return ducc0.fft
+
+
 @dataclass(frozen=True)
 class Backend:
     """The array library of a run.
@@ -29,10 +37,13 @@ class Backend:
     xp : module
         ``numpy`` or ``cupy``.
     precision : "double" or "single"
+    ducc : module or None
+        ``ducc0.fft`` where it is installed: the fastest transforms on a processor.
     """
 
     xp: Any
     precision: Literal["double", "single"]
+    ducc: Any = field(default_factory=_installed_ducc, repr=False, compare=False)
 
     @property
     def real(self) -> Any:
@@ -70,6 +81,16 @@ class Backend:
         """Inverse transform (1/N²) of the last two axes; may overwrite `array`, which is not to be used after."""
         return self._transform(array, forward=False)
 
+    def scatter_add(self, into: Array, rows: np.ndarray, values: Array) -> None:
+        """Add each of `values` to the row of `into` that `rows` names, repeated rows all counted."""
+        if self.on_device:
+            import cupyx
+
+            cupyx.scatter_add(into, self.xp.asarray(rows), values)
+            return
+        for row, value in zip(rows.tolist(), values, strict=True):
+            into[row] += value
+
     def memory(self) -> tuple[float, float]:
         """Free and total memory where the arithmetic is done, GiB."""
         if self.on_device:
@@ -86,7 +107,7 @@ class Backend:
         if self.on_device:
             transform = self.xp.fft.fft2 if forward else self.xp.fft.ifft2
             return transform(array, axes=(-2, -1))
-        ducc = _ducc()
+        ducc = self.ducc
         if ducc is not None and array.flags.writeable:
             # in place: without `out` the library is three to four times slower
             inorm = 0 if forward else 2
@@ -123,14 +144,6 @@ def _cupy() -> tuple[ModuleType | None, str]:
     except cupy.cuda.runtime.CUDARuntimeError as error:
         return None, f"no CUDA device answers ({error})"
     return (cupy, "") if count else (None, "no CUDA device was found")
-
-
-def _ducc() -> Any:
-    if find_spec("ducc0") is None:
-        return None
-    import ducc0.fft
-
-    return ducc0.fft
 
 
 def _threads() -> int:

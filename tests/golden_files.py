@@ -26,6 +26,24 @@ _SETTINGS = (
 )  # fmt: skip
 
 
+_ARRAYS = (
+    "static_background", "beam_current", "aberrations_array", "aberration_marker", "probe_marker", "defocus_array", "window",
+    "aperture_mask", "masks",
+)  # fmt: skip
+_SWITCHES = {
+    "positions": "update_probe_pos",
+    "tilts": "update_tilts",
+    "static_background": "update_static_background",
+    "aberrations_array": "update_aberrations_array",
+    "beam_current": "update_beam_current",
+}
+
+
+def _acts(name: str, key: str, arrays: dict[str, np.ndarray]) -> bool:
+    """Whether a gradient is in the file, or was left out because the original's is wrong."""
+    return key in arrays or (f"in/{name}" in arrays and key.removeprefix("out/") in json.loads(str(arrays["wrong"])))
+
+
 @dataclass(frozen=True)
 class Golden:
     """One file: the preset that evaluates it, and what came out."""
@@ -53,8 +71,12 @@ def load(name: str) -> Golden:
         "tilts": arrays["in/tilts"],
         "slice_distances": arrays["in/slice_distances"],
         "num_slices": arrays["in/obj"].shape[2],
-        "update_probe_pos": True,
     }
+    params |= {name: arrays[f"in/{name}"] for name in _ARRAYS if f"in/{name}" in arrays}
+    params |= {_SWITCHES[name]: True for name, key in GRADIENTS.items() if name in _SWITCHES and _acts(name, key, arrays)}
+    if "defocus_A" in config:
+        params |= {"defocus_array": np.array([config["defocus_A"]]), "Cs": config.get("Cs_A", 0.0)}
+    params |= config.get("reg") or {}
     gradients = {}
     for refinable, key in GRADIENTS.items():
         if key in arrays:

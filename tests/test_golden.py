@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from pypty_nb import evaluate
+from pypty_nb.physics.grids import band_limit
 from tests import golden_files
 
-#: Files whose settings this version can evaluate; the others wait for the stages they need.
-FILES = (
-    "single_slice", "single_slice_lsq", "single_slice_lsq_sqrt_2", "single_slice_ml", "probe_modes_3",
-)  # fmt: skip
+#: Files of the forward model and the losses; those of constraints begin with "reg_".
+FILES = sorted(path.stem for path in golden_files.FOLDER.glob("*.npz") if not path.stem.startswith("reg_"))
+
+
+def band(golden: golden_files.Golden) -> np.ndarray:
+    shape, size = golden.params["probe"].shape[:2], golden.params["pixel_size_x_A"]
+    return band_limit(shape, (size, size), 2 / 3)[:, :, None]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -21,10 +25,12 @@ def test_double_agrees(name: str) -> None:
     assert evaluation.loss == pytest.approx(golden.loss, rel=1e-8)
     assert evaluation.sse == pytest.approx(golden.sse, rel=1e-8)
     assert evaluation.terms["data"] == evaluation.loss
-    assert golden.gradients.keys() >= {"obj", "probe", "positions"}
-    for refinable in ("obj", "probe", "positions"):
-        expected = golden.gradients[refinable]
+    assert golden.gradients or golden.wrong
+    for refinable, expected in golden.gradients.items():
         found = getattr(evaluation.gradient, refinable)
+        if refinable == "probe" and golden.params.get("tilt_mode") in {2, 4}:
+            # the original's is limited to B, which its own loss is not: finite differences give ours (see test_model)
+            found = np.fft.ifft2(np.fft.fft2(found, axes=(0, 1)) * band(golden), axes=(0, 1))
         assert found.shape == expected.shape
         assert np.abs(found - expected).max() <= 1e-6 * np.abs(expected).max(), refinable
 
@@ -36,7 +42,7 @@ def test_single_is_close_to_double(name: str) -> None:
     single = evaluate({**golden.params, "default_dtype": "single"})
     assert single.gradient.obj.dtype == np.complex64
     assert single.loss == pytest.approx(double.loss, rel=1e-3)
-    for refinable in ("obj", "probe", "positions"):
+    for refinable in golden.gradients:
         a, b = getattr(single.gradient, refinable), getattr(double.gradient, refinable)
         assert np.abs(a - b).max() <= 1e-3 * np.abs(b).max(), refinable
 

@@ -9,17 +9,21 @@ import pytest
 
 from pypty_nb.backend import Backend
 from pypty_nb.engine.losses import available
-from pypty_nb.engine.stages.detector import FarField, Intensity
+from pypty_nb.engine.stages.detector import Blur, FarField, Intensity, NearField
+from pypty_nb.engine.stages.illumination import Aberrations, BeamCurrent, PhasePlates, Tilt
 from pypty_nb.engine.stages.patches import Patches
-from pypty_nb.engine.stages.shift import Shift, Spectrum
-from pypty_nb.engine.stages.transmission import Transmission
+from pypty_nb.engine.stages.propagation import METHODS, Propagation, gaps
+from pypty_nb.engine.stages.readout import Background, PixelSum, ReadoutLayout, VirtualDetectors
+from pypty_nb.engine.stages.shift import Shift, Spectra
 from pypty_nb.engine.stages.whole_band import WholeBand
+from pypty_nb.physics.aberrations import basis
 from pypty_nb.physics.grids import band_limit
 from pypty_nb.records import Refinables
 
 NUMPY = Backend(np, "double")
 WINDOW = (10, 12)
 BAND = band_limit(WINDOW, (0.3, 0.4), 2 / 3, 0.2)
+N2 = WINDOW[0] * WINDOW[1]
 CORNERS = np.array([[0, 1], [3, 2], [5, 0]])
 
 
@@ -48,41 +52,76 @@ def assert_gradient(function: Callable, gradient: np.ndarray, x: np.ndarray, ste
         assert inner(gradient, direction) == pytest.approx(numeric, rel=1e-6)
 
 
-def test_spectrum_dot() -> None:
+def test_spectra_dot() -> None:
     # its adjoint takes the cotangent times N², as the shift gives it
-    stage, n2 = Spectrum(NUMPY, BAND), WINDOW[0] * WINDOW[1]
-    assert_adjoint(stage.forward, lambda y: stage.adjoint(n2 * y), draw(2, *WINDOW), draw(2, *WINDOW, seed=1))
+    stage = Spectra(NUMPY, BAND)
+    assert_adjoint(stage.forward, lambda y: stage.adjoint(N2 * y), draw(2, 2, *WINDOW), draw(2, 2, *WINDOW, seed=1))
 
 
-def test_spectrum_leaves_the_probe_alone() -> None:
-    probe = draw(1, *WINDOW)
+def test_spectra_leave_the_probe_alone() -> None:
+    probe = draw(1, 1, *WINDOW)
     kept = probe.copy()
-    Spectrum(NUMPY, BAND).forward(probe)
+    Spectra(NUMPY, None).forward(probe)
     assert np.array_equal(probe, kept)
 
 
-def test_shift_dot_and_remainder() -> None:
-    stage, n2 = Shift(NUMPY, WINDOW), WINDOW[0] * WINDOW[1]
+@pytest.mark.parametrize("band", [None, BAND])
+def test_shift_dot_and_remainder(band: np.ndarray | None) -> None:
+    stage = Shift(NUMPY, WINDOW, band)
     remainder = np.random.default_rng(1).uniform(-0.7, 0.7, (3, 2))
-    spectrum, weights = draw(2, *WINDOW), draw(3, 2, *WINDOW, seed=2)
-    _, residual = stage.forward(spectrum, remainder, keep=True)
+    spectra, weights = draw(3, 2, *WINDOW), draw(3, 2, *WINDOW, seed=2)
+    _, residual = stage.forward(spectra, remainder, keep=True)
     assert_adjoint(
         lambda x: stage.forward(x, remainder, keep=False)[0],
-        lambda y: stage.adjoint(residual, y)[0] / n2,
-        spectrum,
+        lambda y: stage.adjoint(residual, y)[0] / N2,
+        spectra,
         weights,
     )
 
     def value(moved: np.ndarray) -> float:
-        return inner(weights, stage.forward(spectrum, moved, keep=False)[0])
+        return inner(weights, stage.forward(spectra, moved, keep=False)[0])
 
     assert_gradient(value, stage.adjoint(residual, weights.copy())[1], remainder)
+
+
+def test_beam_current() -> None:
+    stage, current = BeamCurrent(NUMPY, 1.0), np.array([0.8, -1.2, 0.5])
+    spectra, weights = draw(3, 2, *WINDOW), draw(3, 2, *WINDOW, seed=2)
+    assert_adjoint(lambda x: stage.forward(x, current), lambda y: stage.adjoint(spectra, current, y)[0], spectra, weights)
+    of_current = stage.adjoint(spectra, current, weights)[1]
+    assert_gradient(lambda c: inner(weights, stage.forward(spectra, c)), of_current, current)
+
+
+def test_phase_plates_dot() -> None:
+    stage, plates = PhasePlates(NUMPY), draw(3, *WINDOW, seed=4)
+    assert_adjoint(
+        lambda x: stage.forward(x, plates), lambda y: stage.adjoint(plates, y), draw(3, 2, *WINDOW), draw(3, 2, *WINDOW, seed=5)
+    )
+
+
+def test_aberrations() -> None:
+    stage = Aberrations(NUMPY, basis(5, WINDOW, (0.3, 0.4), 0.04), 1.0)
+    coefficients = np.random.default_rng(5).uniform(-40, 40, (3, 5))
+    spectra, weights = draw(3, 2, *WINDOW), draw(3, 2, *WINDOW, seed=6)
+    _, residual = stage.forward(spectra, coefficients)
+    assert_adjoint(lambda x: stage.forward(x, coefficients)[0], lambda y: stage.adjoint(residual, y)[0], spectra, weights)
+    of_coefficients = stage.adjoint(residual, weights)[1]
+    assert_gradient(lambda c: inner(weights, stage.forward(spectra, c)[0]), of_coefficients, coefficients, 1e-4)
+
+
+def test_tilt() -> None:
+    stage = Tilt(NUMPY, WINDOW, (0.3, 0.4), 0.04)
+    tilts = 1e-3 * np.random.default_rng(6).standard_normal((3, 2))
+    waves, weights = draw(3, 2, 2, *WINDOW), draw(3, 2, 2, *WINDOW, seed=7)
+    _, residual = stage.forward(waves, tilts)
+    assert_adjoint(lambda x: stage.forward(x, tilts)[0], lambda y: stage.adjoint(residual, y)[0], waves, weights)
+    assert_gradient(lambda t: inner(weights, stage.forward(waves, t)[0]), stage.adjoint(residual, weights)[1], tilts, 1e-8)
 
 
 def test_shift_moves_towards_larger_index() -> None:
     probe = np.zeros((1, *WINDOW), complex)
     probe[0, 4, 5] = 1
-    waves, _ = Shift(NUMPY, WINDOW).forward(np.fft.fft2(probe), np.array([[2.0, -1.0]]), keep=False)
+    waves, _ = Shift(NUMPY, WINDOW).forward(np.fft.fft2(probe)[None], np.array([[2.0, -1.0]]), keep=False)
     assert np.unravel_index(np.abs(waves[0, 0]).argmax(), WINDOW) == (6, 4)
 
 
@@ -105,13 +144,72 @@ def test_patches_are_the_object() -> None:
     assert np.array_equal(patches[1, 0, 0], planes[0, 0, 3:13, 2:14])
 
 
-def test_transmission_in_both_arguments() -> None:
-    stage = Transmission(NUMPY)
-    waves, patches, weights = draw(3, 2, *WINDOW), draw(3, 1, 2, *WINDOW, seed=4), draw(3, 2, 2, *WINDOW, seed=5)
-    _, residual = stage.forward(waves, patches)
-    of_waves, of_patches = stage.adjoint(residual, weights)
-    assert_gradient(lambda x: inner(weights, stage.forward(x, patches)[0]), of_waves, waves)
-    assert_gradient(lambda x: inner(weights, stage.forward(waves, x)[0]), of_patches, patches)
+@pytest.mark.parametrize("slices", [1, 3])
+@pytest.mark.parametrize("method", METHODS)
+def test_propagation(method: str, slices: int) -> None:
+    """Linear in the waves; central differences in the slices and the tilts."""
+    distances = tuple(20.0 + 5 * index for index in range(gaps(method, slices)))
+    stage = Propagation(NUMPY, METHODS[method](distances, slices), BAND, (0.3, 0.4), 0.04)
+    waves, tilts = draw(3, 2, *WINDOW), 1e-3 * np.random.default_rng(6).standard_normal((3, 2))
+    planes = 1 + 0.2 * draw(3, slices, 2, *WINDOW, seed=4)
+    weights = draw(3, 2, 2, *WINDOW, seed=5)
+
+    def value(waves: np.ndarray, planes: np.ndarray, tilts: np.ndarray) -> float:
+        return inner(weights, stage.forward(waves, planes, tilts)[0])
+
+    _, done = stage.forward(waves, planes, tilts)
+    of_waves, of_planes, of_tilts = stage.adjoint(done, planes, weights.copy(), tilted=True)
+    assert inner(of_waves, waves) == pytest.approx(value(waves, planes, tilts), rel=1e-12)
+    assert_gradient(lambda x: value(x, planes, tilts), of_waves, waves)
+    assert_gradient(lambda x: value(waves, x, tilts), of_planes, planes)
+    if distances:
+        assert_gradient(lambda x: value(waves, planes, x), of_tilts, tilts, 1e-7)
+
+
+def test_near_field() -> None:
+    stage = NearField(NUMPY, BAND, (0.3, 0.4), 0.04, 1e5)
+    defocus, tilts = np.array([200.0, 250.0, 300.0]), 1e-3 * np.random.default_rng(6).standard_normal((3, 2))
+    waves, weights = draw(3, 1, 2, *WINDOW), draw(3, 1, 2, *WINDOW, seed=5)
+    _, residual = stage.forward(waves.copy(), defocus, tilts)
+    assert_adjoint(
+        lambda x: stage.forward(x, defocus, tilts)[0], lambda y: stage.adjoint(residual, y, tilted=False)[0], waves, weights
+    )
+    of_tilts = stage.adjoint(residual, weights.copy(), tilted=True)[1]
+    assert_gradient(lambda t: inner(weights, stage.forward(waves.copy(), defocus, t)[0]), of_tilts, tilts, 1e-7)
+
+
+def test_blur_is_its_own_adjoint_and_keeps_the_flux() -> None:
+    stage, defocus = Blur(NUMPY, WINDOW, (0.3, 0.4), 1e-3), np.array([200.0, 250.0, 300.0])
+    intensity, weights = draw(3, *WINDOW).real ** 2, draw(3, *WINDOW, seed=5).real
+    assert_adjoint(lambda x: stage.forward(x, defocus), lambda y: stage.adjoint(y, defocus), intensity, weights)
+    assert stage.forward(intensity, defocus).sum(axis=(1, 2)) == pytest.approx(intensity.sum(axis=(1, 2)))
+
+
+LAYOUTS = [
+    ReadoutLayout(WINDOW),
+    ReadoutLayout(WINDOW, centred=True),
+    ReadoutLayout(WINDOW, pad=2, crop=True),
+    ReadoutLayout(WINDOW, pad=1, upsample=2, crop=True),
+    ReadoutLayout(WINDOW, pad=2, upsample=2),
+    ReadoutLayout(WINDOW, pad=1, upsample=2, crop=True, centred=True),
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_readout(layout: ReadoutLayout) -> None:
+    stage = PixelSum(NUMPY, layout)
+    intensity, weights = draw(3, *WINDOW).real, draw(3, *layout.measured, seed=1).real
+    assert_adjoint(stage.forward, stage.adjoint, intensity, weights)
+    background = Background(NUMPY, layout, BAND)
+    border = 2 * (layout.pad // layout.upsample) if layout.crop else 0
+    offset = draw(layout.measured[0] + border, layout.measured[1] + border, seed=2).real
+    of_offset = background.adjoint(offset, weights)
+    assert_gradient(lambda b: inner(weights, background.forward(stage.forward(intensity), b)), of_offset, offset)
+
+
+def test_virtual_detectors_dot() -> None:
+    stage = VirtualDetectors(NUMPY, draw(4, *WINDOW).real)
+    assert_adjoint(stage.forward, stage.adjoint, draw(3, *WINDOW).real, draw(3, 4, seed=1).real)
 
 
 def test_far_field_dot() -> None:

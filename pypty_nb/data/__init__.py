@@ -2,6 +2,7 @@
 
 from pypty_nb.data.dataset import DataError, Dataset
 from pypty_nb.data.measurements import Measurements, Summary
+from pypty_nb.data.plates import PhasePlates
 from pypty_nb.data.readers import open_dataset
 
-__all__ = ["DataError", "Dataset", "Measurements", "Summary", "open_dataset"]
+__all__ = ["DataError", "Dataset", "Measurements", "PhasePlates", "Summary", "open_dataset"]

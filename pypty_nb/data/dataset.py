@@ -19,7 +19,7 @@ class Dataset(Protocol):
     name : str
         What messages call it: a path, or "dataset".
     shape : tuple of int
-        (pattern, ky, kx), scan axes merged.
+        (pattern, ky, kx), scan axes merged; (pattern, detector) for signals of virtual detectors.
     scan_shape : tuple of int, or None
         (scan_y, scan_x) where the source has two scan axes.
     """
@@ -40,6 +40,8 @@ class ArrayDataset:
     ----------
     array : (pattern, ky, kx) or (scan_y, scan_x, ky, kx), integer or float
     name : str
+    signals : bool
+        Whether it holds signals of virtual detectors, (pattern, detector), instead.
 
     Raises
     ------
@@ -47,20 +49,22 @@ class ArrayDataset:
         Where the array has another count of axes, or holds no real numbers.
     """
 
-    def __init__(self, array: np.ndarray, name: str = "dataset"):
-        check_layout(array.shape, array.dtype, name)
+    def __init__(self, array: np.ndarray, name: str = "dataset", *, signals: bool = False):
+        check_layout(array.shape, array.dtype, name, signals=signals)
         self.name = name
         self.scan_shape = (array.shape[0], array.shape[1]) if array.ndim == 4 else None
-        self._array = array.reshape(-1, *array.shape[-2:])
+        self._array = array if signals else array.reshape(-1, *array.shape[-2:])
         self.shape = self._array.shape
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         return np.asarray(self._array[_as_slice(indices)])
 
 
-def check_layout(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
-    """Raise a `DataError` where `shape` or `dtype` is not that of patterns."""
-    if len(shape) not in (3, 4):
+def check_layout(shape: tuple[int, ...], dtype: np.dtype, name: str, *, signals: bool = False) -> None:
+    """Raise a `DataError` where `shape` or `dtype` is not that of patterns, or of `signals` of virtual detectors."""
+    if signals and len(shape) != 2:
+        raise DataError(f"{name}: has {len(shape)} axes, shape {shape}; signals of virtual detectors are (pattern, detector)")
+    if not signals and len(shape) not in (3, 4):
         raise DataError(
             f"{name}: has {len(shape)} axes, shape {shape}; patterns are (pattern, ky, kx) or (scan_y, scan_x, ky, kx)"
         )

@@ -22,7 +22,7 @@ class Summary:
     Attributes
     ----------
     mean_pattern : float64 array, (ky, kx)
-        Centred, counts.
+        Centred, counts; (1, detector) where data are compressed.
     totals : float64 array, (pattern,)
         Sum of every pattern, counts.
     """
@@ -37,15 +37,18 @@ class Summary:
 
 
 class Measurements:
-    """Processed patterns of a data set, zero frequency first (unshifted FFT order).
+    """Processed patterns of a data set.
 
     Parameters
     ----------
     dataset : Dataset
+        Patterns, or signals of virtual detectors, (pattern, detector), of which only the multiplier is applied.
     preprocessing : Preprocessing
     dtype : float32 or float64
     keep : bool
         Hold all patterns in memory.
+    centred : bool
+        Leave the zero frequency in the middle; else it comes first, as in the transforms.
 
     Raises
     ------
@@ -53,26 +56,34 @@ class Measurements:
         Where a pattern holds NaN, infinite or negative values, or all are zero.
     """
 
-    def __init__(self, dataset: Dataset, preprocessing: Preprocessing, dtype: type, *, keep: bool):
+    def __init__(self, dataset: Dataset, preprocessing: Preprocessing, dtype: type, *, keep: bool, centred: bool = False):
         self.dataset, self.preprocessing, self.dtype = dataset, preprocessing, dtype
-        ky, kx = preprocessing.window((dataset.shape[1], dataset.shape[2]))
-        if min(ky, kx) < 2:
-            raise DataError(f"{dataset.name}: patterns of {ky} × {kx} px remain after binning by {preprocessing.binning}")
+        self._centred = centred
+        self.compressed = len(dataset.shape) == 2
+        if self.compressed:
+            ky, kx = 1, dataset.shape[1]
+        else:
+            ky, kx = preprocessing.window((dataset.shape[1], dataset.shape[2]))
+            if min(ky, kx) < 2:
+                raise DataError(f"{dataset.name}: patterns of {ky} × {kx} px remain after binning by {preprocessing.binning}")
         self.count, self.window = dataset.shape[0], (ky, kx)
         size = self.count * ky * kx * np.dtype(dtype).itemsize
         self._kept = np.empty((self.count, ky, kx), dtype) if keep or size <= SMALL_BYTES else None
         self.summary = self._first_pass()
 
     def batch(self, indices: np.ndarray) -> np.ndarray:
-        """Patterns `indices`, (len(indices), ky, kx); not to be changed."""
+        """Patterns `indices` (increasing), (len(indices), ky, kx), or (len(indices), 1, detector); not to be changed."""
         if self._kept is not None:
             first, last = int(indices[0]), int(indices[-1])
             return self._kept[first : last + 1] if last - first + 1 == len(indices) else self._kept[indices]
         return self._processed(indices)
 
     def _processed(self, indices: np.ndarray) -> np.ndarray:
+        if self.compressed:
+            signals = self.dataset.read(indices).astype(self.dtype)[:, None]
+            return signals * self.preprocessing.multiplier
         patterns = self.preprocessing.apply(self.dataset.read(indices), self.dtype)
-        return scipy.fft.ifftshift(patterns, axes=(1, 2))
+        return patterns if self._centred else scipy.fft.ifftshift(patterns, axes=(1, 2))
 
     def _first_pass(self) -> Summary:
         total = np.zeros(self.window)
@@ -88,7 +99,8 @@ class Measurements:
                 self._kept[indices] = patterns
         if not total.any():
             raise DataError(f"{self.dataset.name}: every pattern is zero; nothing can be reconstructed from it")
-        return Summary(scipy.fft.fftshift(total / self.count), totals)
+        mean = total / self.count
+        return Summary(mean if self._centred or self.compressed else scipy.fft.fftshift(mean), totals)
 
     def _check(self, patterns: np.ndarray, start: int) -> None:
         # one reduction finds NaN, infinity and negative counts alike in the usual case of none
@@ -101,7 +113,8 @@ class Measurements:
         )
         bad = bad if bad.any() else patterns < 0
         pattern, y, x = (int(i[0]) for i in np.nonzero(bad))
-        y, x = (y + self.window[0] // 2) % self.window[0], (x + self.window[1] // 2) % self.window[1]
+        if not (self._centred or self.compressed):
+            y, x = (y + self.window[0] // 2) % self.window[0], (x + self.window[1] // 2) % self.window[1]
         raise DataError(
             f"{self.dataset.name}: {word} counts in {int(bad.sum())} pixels, the first in pattern {start + pattern} at ky {y}, "
             f"kx {x}; {what}"

@@ -20,16 +20,19 @@ class Preprocessing:
     binning : int
         Sum binning × binning pixels; a remainder is cut.
     multiplier : float
+    pad : int
+        Zeros per side, measured pixels.
     """
 
     flip_ky: bool = False
     shift: tuple[int, int] = (0, 0)
     binning: int = 1
     multiplier: float = 1.0
+    pad: int = 0
 
     def window(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The pattern's (ky, kx) afterwards."""
-        return shape[0] // self.binning, shape[1] // self.binning
+        return shape[0] // self.binning + 2 * self.pad, shape[1] // self.binning + 2 * self.pad
 
     def apply(self, patterns: np.ndarray, dtype: type) -> np.ndarray:
         """Patterns (n, ky, kx) as `dtype`, processed."""
@@ -40,12 +43,12 @@ class Preprocessing:
         if any(self.shift):
             out = _shifted(out, self.shift)
         if self.binning > 1:
-            ky, kx = self.window(out.shape[1:])
             b = self.binning
+            ky, kx = (length // b for length in out.shape[1:])
             out = out[:, : ky * b, : kx * b].reshape(-1, ky, b, kx, b).sum(axis=(2, 4))
         if self.multiplier != 1:
             out *= self.multiplier
-        return out
+        return np.pad(out, ((0, 0), (self.pad, self.pad), (self.pad, self.pad))) if self.pad else out
 
 
 def _shifted(patterns: np.ndarray, shift: tuple[int, int]) -> np.ndarray:

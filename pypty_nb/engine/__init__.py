@@ -1,5 +1,6 @@
 """The mathematics of a run: model, losses, optimiser."""
 
-from pypty_nb.engine.reconstruct import Reconstruction, ReconstructionError, evaluate, simulate
+from pypty_nb.engine.build import simulate
+from pypty_nb.engine.reconstruct import Reconstruction, ReconstructionError, evaluate
 
 __all__ = ["Reconstruction", "ReconstructionError", "evaluate", "simulate"]

@@ -8,8 +8,9 @@ from pypty_nb.backend import Backend
 from pypty_nb.data import Measurements
 from pypty_nb.engine.executors.serial import Serial
 from pypty_nb.engine.losses import available
-from pypty_nb.engine.model import Geometry, Model
-from pypty_nb.params import Preset
+from pypty_nb.engine.model import Model
+from pypty_nb.engine.setup import Setup
+from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import Evaluation, Refinables
 
 #: A batch of about this many bytes of waves stays in a core's cache.
@@ -37,44 +38,69 @@ class Terms:
         Names of the arrays that are refined.
     weight : float
         Factor on the data term.
+    method : str
+        `propmethod`.
+    sequence : tuple of int, or None
+        The patterns that count; all where ``None``.
     """
 
     refined: frozenset[str]
     weight: float
+    method: str = "multislice"
+    sequence: tuple[int, ...] | None = None
 
 
 class Objective:
     """Loss and gradient of a preset's model against its measurements."""
 
-    def __init__(self, preset: Preset, backend: Backend, geometry: Geometry, measurements: Measurements):
+    def __init__(self, preset: Preset, backend: Backend, setup: Setup, measurements: Measurements):
         self.backend = backend
         self._measurements = measurements
         self._preset = preset
-        self._executor = Serial(
-            Model(backend, geometry),
-            measurements,
-            available()[preset.algorithm],
-            batch_size(preset, backend, geometry.window),
-        )
+        self._setup = setup
+        self._executors: dict[str, Serial] = {}
 
     def terms_at(self, epoch: int) -> Terms:
         """The objective's terms in `epoch`."""
         refined = frozenset(name for name, switch in SWITCHES.items() if self._preset.value_at(switch, epoch))
-        return Terms(refined, self._weight(self._preset.value_at("loss_weight", epoch)))
+        sequence = self._sequence(epoch)
+        count = self._measurements.count if sequence is None else len(sequence)
+        weight = self._weight(self._preset.value_at("loss_weight", epoch), count)
+        return Terms(refined, weight, self._preset.value_at("propmethod", epoch), sequence)
 
     def evaluate(self, point: Refinables, terms: Terms, wanted: frozenset[str] | None = None) -> Evaluation:
         """Loss at `point`, and the gradient of the arrays `wanted` (those refined, where not said)."""
-        sums = self._executor.run(point, terms.refined if wanted is None else wanted, terms.weight)
+        wanted = terms.refined if wanted is None else wanted
+        sums = self._executor(terms.method).run(point, wanted, terms.weight, terms.sequence)
         data = terms.weight * float(sums.losses.sum())
         return Evaluation(data, float(sums.errors.sum()), {"data": data}, sums.gradient, terms.weight * sums.losses)
 
-    def _weight(self, weight: float | str) -> float:
+    def _executor(self, method: str) -> Serial:
+        """The executor of one method of propagation; made when first needed, kept for the run."""
+        if method not in self._executors:
+            size = batch_size(self._preset, self.backend, self._setup.geometry.window)
+            model = Model(self.backend, self._setup, method)
+            self._executors[method] = Serial(model, self._measurements, available()[self._preset.algorithm], size)
+        return self._executors[method]
+
+    def _weight(self, weight: float | str, count: int) -> float:
         if weight == "mean":
-            return 1 / self._measurements.count
+            return 1 / count
         if weight == "mean_full":
             ky, kx = self._measurements.window
-            return 1 / (self._measurements.count * ky * kx)
+            return 1 / (count * ky * kx)
         return float(weight)
+
+    def _sequence(self, epoch: int) -> tuple[int, ...] | None:
+        chosen = self._preset.value_at("sequence", epoch)
+        if chosen is None:
+            return None
+        chosen = sorted({int(index) for index in chosen})
+        if not chosen or chosen[0] < 0 or chosen[-1] >= self._measurements.count:
+            raise ParameterError(
+                f"sequence: names patterns {chosen[:1]} to {chosen[-1:]}; there are {self._measurements.count}, numbered from 0"
+            )
+        return tuple(chosen)
 
 
 def batch_size(preset: Preset, backend: Backend, window: tuple[int, int]) -> int:

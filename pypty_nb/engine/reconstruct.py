@@ -12,17 +12,14 @@ from typing import Any
 import numpy as np
 
 from pypty_nb.aio import from_thread
-from pypty_nb.backend import Backend, choose_backend
-from pypty_nb.data import Dataset, Measurements, open_dataset
-from pypty_nb.data.dataset import ArrayDataset
-from pypty_nb.data.preprocess import Preprocessing
-from pypty_nb.engine import support, vector
+from pypty_nb.backend import Backend
+from pypty_nb.engine import vector
+from pypty_nb.engine.build import build
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
-from pypty_nb.engine.model import Model
-from pypty_nb.engine.objective import Objective, Terms, batch_size
+from pypty_nb.engine.objective import Terms
 from pypty_nb.engine.refinables import pack, pack_history, to_host, unpack, unpack_history
-from pypty_nb.engine.start import make_start, whole_band
+from pypty_nb.engine.start import whole_band
 from pypty_nb.params import ParameterError, Preset, as_preset
 from pypty_nb.records import EpochReport, Evaluation, LineSearchReport, Refinables
 
@@ -57,32 +54,9 @@ def evaluate(pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str]) 
         `ValueError` each: what is wrong with the preset or the measurements.
     """
     preset = as_preset(pypty_params)
-    problem = _build(preset, exact=True)
+    problem = build(preset, exact=True)
     evaluation = problem.objective.evaluate(problem.point, problem.objective.terms_at(preset.epoch_prev))
     return replace(evaluation, gradient=to_host(problem.backend, evaluation.gradient))
-
-
-def simulate(preset: Preset) -> np.ndarray:
-    """The patterns a preset's object, probe and positions give, (pattern, ky, kx), centred, counts, at exactly those arrays.
-
-    Raises
-    ------
-    ParameterError
-        Where object, probe and positions are not all given, or do not fit each other.
-    """
-    if not isinstance(preset.probe, np.ndarray):
-        raise ParameterError("probe: give the probe as an array to simulate patterns with it")
-    support.check(preset)
-    backend = choose_backend(preset.backend, preset.default_dtype)
-    blank = np.ones((len(preset.positions), *preset.probe.shape[:2]), np.uint8)
-    measurements = Measurements(ArrayDataset(blank), Preprocessing(), backend.real, keep=False)
-    start = make_start(preset, measurements, backend, exact=True)
-    model = Model(backend, start.geometry)
-    prepared = model.prepare(start.point)
-    size = batch_size(preset, backend, measurements.window)
-    batches = [np.arange(i, min(i + size, len(blank))) for i in range(0, len(blank), size)]
-    patterns = np.concatenate([backend.to_host(model.patterns(prepared, indices)) for indices in batches])
-    return np.fft.fftshift(patterns, axes=(1, 2))
 
 
 @dataclass(frozen=True)
@@ -120,10 +94,10 @@ class Reconstruction:
         checkpoint: Mapping[str, np.ndarray] | None = None,
     ):
         self.preset = as_preset(pypty_params).frozen()
-        problem = _build(self.preset, exact=self.preset.skip_preprocessing)
+        problem = build(self.preset, exact=self.preset.skip_preprocessing)
         self.backend = problem.backend
         self._objective, self._first = problem.objective, problem.point
-        self._window = problem.window
+        self._window = problem.setup.geometry.window
         self._state = _State(self.preset.epoch_prev, problem.point)
         if checkpoint is not None:
             self._state = _restored(checkpoint, self._state, self.backend)
@@ -266,37 +240,6 @@ class Reconstruction:
         return EpochReport(
             epoch, at.loss, at.sse, dict(at.terms), search_report, seconds, warnings, at.residual, self.point, final
         )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Problem:
-    backend: Backend
-    objective: Objective
-    point: Refinables
-    window: tuple[int, int]
-
-
-def _build(preset: Preset, *, exact: bool) -> _Problem:
-    support.check(preset)
-    backend = choose_backend(preset.backend, preset.default_dtype)
-    dataset = _dataset(preset)
-    preprocessing = Preprocessing(
-        preset.flip_ky,
-        (int(preset.data_shift_vector[0]), int(preset.data_shift_vector[1])),
-        preset.data_bin,
-        preset.data_multiplier,
-    )
-    measurements = Measurements(dataset, preprocessing, backend.real, keep=not preset.load_one_by_one)
-    start = make_start(preset, measurements, backend, exact=exact)
-    return _Problem(backend, Objective(preset, backend, start.geometry, measurements), start.point, measurements.window)
-
-
-def _dataset(preset: Preset) -> Dataset:
-    if preset.dataset is not None:
-        return ArrayDataset(preset.dataset)
-    if not preset.data_path:
-        raise ParameterError("data_path: no measurements are given; name a file, or give an array as dataset")
-    return open_dataset(preset.data_path)
 
 
 def _require_finite(evaluation: Evaluation, epoch: int) -> None:

@@ -7,20 +7,16 @@ from typing import Any
 from pypty_nb.params import FIELDS, ParameterError, Preset, same
 from pypty_nb.params.fields import describe
 
-#: Parameters that must keep their default for now,.
+#: Parameters that must keep their default for now.
 _DEFAULT_ONLY = (
-    "masks", "propmethod", "data_pad", "upsample_pattern", "sequence", "recon_type", "alpha_near_field", "Cs",
-    "num_slices", "tilt_mode", "static_background", "beam_current", "dynamically_resize_yx_object", "phase_only_obj",
-    "tune_only_probe_phase", "tune_only_probe_abs", "reset_history_flag", "reset_positions", "update_tilts",
-    "update_beam_current", "update_aberrations_array", "update_static_background", "phase_plate_in_h5",
-    "aberration_marker", "probe_marker", "mixed_variance_weight", "probe_reg_constraint_weight", "window_weight",
+    "dynamically_resize_yx_object", "phase_only_obj", "tune_only_probe_phase", "tune_only_probe_abs",
+    "reset_history_flag", "reset_positions", "mixed_variance_weight", "probe_reg_constraint_weight", "window_weight",
     "abs_norm_weight", "phase_norm_weight", "atv_weight", "fast_axis_reg_weight_positions",
     "fast_axis_reg_weight_tilts", "slow_axis_reg_weight_positions", "slow_axis_reg_weight_tilts",
     "deformation_reg_weight_positions", "deformation_reg_weight_tilts", "wedge_mu", "probe_mod_reg_weight",
     "apply_gaussian_filter", "apply_gaussian_filter_amplitude", "beta_wedge", "keep_probe_states_orthogonal",
-    "do_charge_flip", "fancy_sigma", "restart_from_vacuum", "n_hermite_probe_modes", "defocus_spread_modes",
-    "mc_n_modes", "focal_spread", "beam_ctf", "data_simulation_flag", "data_simulation_exitwave", "preconditioner",
-    "validation_fraction", "stop_on_validation",
+    "do_charge_flip", "fancy_sigma", "restart_from_vacuum", "data_simulation_flag", "data_simulation_exitwave",
+    "preconditioner", "validation_fraction", "stop_on_validation",
 )  # fmt: skip
 
 
@@ -33,17 +29,10 @@ def check(preset: Preset) -> None:
         With one sentence a setting.
     """
     problems = [
-        f"{name}: {describe(preset[name])} is not supported by this version, which reconstructs one slice in the far field "
-        f"with object, probe and positions refined; leave it at {describe(FIELDS[name].default)}"
+        f"{name}: {describe(preset[name])} is not supported by this version; leave it at {describe(FIELDS[name].default)}"
         for name in _DEFAULT_ONLY
         if not _is_off(preset[name], FIELDS[name].default)
     ]
-    obj = preset.obj
-    if obj.shape[2] != 1:
-        problems.append(f"obj: has {obj.shape[2]} slices; this version reconstructs one")
-    probe = preset.probe
-    if hasattr(probe, "ndim") and probe.ndim != 3:
-        problems.append("probe: several scenarios (a fourth axis) are not supported by this version; give (y, x, mode)")
     if problems:
         raise ParameterError(*problems)
 

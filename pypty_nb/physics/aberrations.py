@@ -41,12 +41,16 @@ def chi(
     """
     values = np.zeros(1) if coefficients is None else np.array(coefficients, np.float64)
     values[0] += extra_c10
+    return np.tensordot(values, basis(len(values), window, pixel_size, wavelength), axes=1)
+
+
+def basis(count: int, window: tuple[int, int], pixel_size: tuple[float, float], wavelength: float) -> np.ndarray:
+    """χ for 1 Å of each of the first `count` coefficients, (count, y, x) float64, rad; arguments as in `chi`."""
     qy = np.fft.fftfreq(window[0], pixel_size[0])[:, None]
     qx = np.fft.fftfreq(window[1], pixel_size[1])[None, :]
     angle, azimuth = wavelength * np.hypot(qy, qx), np.arctan2(qy, qx)
-    total = np.zeros(window)
-    for value, (n, m, part) in zip(values, terms(len(values)), strict=True):
-        if value:
-            turn = {"": 1.0, "a": np.cos(m * azimuth), "b": np.sin(m * azimuth)}[part]
-            total += value * angle ** (n + 1) / (n + 1) * turn
-    return 2 * np.pi / wavelength * total
+    functions = np.empty((count, *window))
+    for function, (n, m, part) in zip(functions, terms(count), strict=True):
+        turn = {"": 1.0, "a": np.cos(m * azimuth), "b": np.sin(m * azimuth)}[part]
+        function[...] = 2 * np.pi / wavelength * angle ** (n + 1) / (n + 1) * turn
+    return functions

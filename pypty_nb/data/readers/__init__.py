@@ -11,8 +11,8 @@ from types import ModuleType
 from pypty_nb.data.dataset import DataError, Dataset
 
 
-def open_dataset(path: str | os.PathLike[str]) -> Dataset:
-    """The measurements in the file at `path`, read when asked for.
+def open_dataset(path: str | os.PathLike[str], *, signals: bool = False) -> Dataset:
+    """The measurements in the file at `path`, read when asked for; with `signals`, those of virtual detectors.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     if reader is None:
         raise DataError(f"data_path: no reader for {path.name!r}; files may end in {', '.join(sorted(known))}")
     try:
-        return reader.open_file(path)
+        return reader.open_file(path, signals=signals)
     except PermissionError as error:
         raise DataError(f"data_path: {path} may not be read: {error.strerror}") from error
 

@@ -16,7 +16,7 @@ NAME = "data"
 class HDF5Dataset:
     """The dataset ``data`` of an open file; the file closes with the object."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, signals: bool = False):
         try:
             # locked where that can be: other handles of this process must agree, and a beamline's share may know no locks
             self._file = h5py.File(path, "r", locking="best-effort")
@@ -33,13 +33,13 @@ class HDF5Dataset:
             raise DataError(f"{path}: has no dataset {NAME!r}; it holds {', '.join(names) or 'nothing'}")
         self.name = str(path)
         try:
-            check_layout(found.shape or (), found.dtype, self.name)
+            check_layout(found.shape or (), found.dtype, self.name, signals=signals)
         except DataError:
             self._file.close()
             raise
         self._data = found
         self.scan_shape = (found.shape[0], found.shape[1]) if found.ndim == 4 else None
-        self.shape = (int(np.prod(found.shape[:-2])), *found.shape[-2:])
+        self.shape = found.shape if signals else (int(np.prod(found.shape[:-2])), *found.shape[-2:])
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         try:
@@ -54,6 +54,6 @@ class HDF5Dataset:
             raise DataError(f"{self.name}: patterns {indices[0]} to {indices[-1]} cannot be read: {error}") from error
 
 
-def open_file(path: Path) -> Dataset:
+def open_file(path: Path, *, signals: bool = False) -> Dataset:
     """Open `path`."""
-    return HDF5Dataset(path)
+    return HDF5Dataset(path, signals=signals)

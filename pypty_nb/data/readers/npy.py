@@ -11,7 +11,7 @@ from pypty_nb.data.dataset import ArrayDataset, DataError, Dataset
 ENDINGS = (".npy",)
 
 
-def open_file(path: Path) -> Dataset:
+def open_file(path: Path, *, signals: bool = False) -> Dataset:
     """Map the array in `path`."""
     try:
         # not np.load, which also takes archives and pickles
@@ -20,4 +20,4 @@ def open_file(path: Path) -> Dataset:
         raise
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: cannot be read as a .npy array: {error}") from error
-    return ArrayDataset(array, str(path))
+    return ArrayDataset(array, str(path), signals=signals)

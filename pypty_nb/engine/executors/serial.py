@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,22 +33,27 @@ class Serial:
     """Sums over patterns in batches of fixed size and order, so that the same point always gives the same numbers."""
 
     def __init__(self, model: Model, measurements: Measurements, loss: Loss, batch: int):
-        self._model, self._measurements, self._loss = model, measurements, loss
-        count = measurements.count
-        self._batches = [np.arange(start, min(start + batch, count)) for start in range(0, count, batch)]
+        self._model, self._measurements, self._loss, self._batch = model, measurements, loss, batch
 
-    def run(self, point: Refinables, wanted: frozenset[str], weight: float = 1.0) -> Sums:
-        """Loss of every pattern at `point`, and `weight` times the gradient of the arrays `wanted`."""
+    def run(
+        self, point: Refinables, wanted: frozenset[str], weight: float = 1.0, sequence: Sequence[int] | None = None
+    ) -> Sums:
+        """Loss of every pattern at `point`, and `weight` times the gradient of the arrays `wanted`.
+
+        Patterns that are not in `sequence`, increasing, count nothing; all count where it is ``None``.
+        """
         model, backend = self._model, self._model.backend
         prepared = model.prepare(point)
         cotangents = model.zeros(prepared, wanted)
-        losses = np.empty(self._measurements.count)
-        errors = np.empty_like(losses)
-        for indices in self._batches:
+        losses = np.zeros(self._measurements.count)
+        errors = np.zeros_like(losses)
+        chosen = np.arange(self._measurements.count) if sequence is None else np.asarray(sequence)
+        for start in range(0, len(chosen), self._batch):
+            indices = chosen[start : start + self._batch]
             data = backend.asarray(self._measurements.batch(indices), backend.real)
             if wanted:
                 values = model.losses_and_cotangents(prepared, indices, data, self._loss, cotangents)
             else:
                 values = model.losses(prepared, indices, data, self._loss)
             losses[indices], errors[indices] = map(backend.to_host, values)
-        return Sums(losses, errors, model.gradient(cotangents, weight))
+        return Sums(losses, errors, model.gradient(cotangents, point, weight))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 from pypty_nb.backend import Backend
 from pypty_nb.records import Array
@@ -25,7 +25,12 @@ class Loss(Protocol):
         ...
 
 
+#: What compares the signals of virtual detectors: the same formulas under names of their own.
+COMPRESSED = {"lsq_compressed": "lsq", "gauss_compressed": "lsq_sqrt", "poisson_compressed": "ml"}
+
+
 def available() -> dict[str, Loss]:
-    """Every loss by name."""
+    """Every loss by its word in the parameter `algorithm`."""
     modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    return {module.NAME: module for module in modules}  # pyright: ignore[reportReturnType]
+    losses: dict[str, Any] = {module.NAME: module for module in modules}
+    return losses | {compressed: losses[plain] for compressed, plain in COMPRESSED.items()}

@@ -1,0 +1,124 @@
+"""What a model is built from, apart from the refined arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pypty_nb.data import PhasePlates
+from pypty_nb.engine.stages.readout import ReadoutLayout
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The computed grid and the patches on it.
+
+    Attributes
+    ----------
+    window : (int, int)
+        Computed pattern and probe, (y, x) px.
+    pixel_size : (float, float)
+        (y, x), Å.
+    corners : int array, (pattern, 2)
+        Rounded positions: the patches' top-left corners. They stay while a run refines the remainder.
+    cutoff, rolloff : float
+        `damping_cutoff_multislice` and `smooth_rolloff`.
+    limit_patches : bool
+        `patch_band_limit`.
+    sub_pixel : bool
+        Whether the positions' remainders act.
+    """
+
+    window: tuple[int, int]
+    pixel_size: tuple[float, float]
+    corners: np.ndarray
+    cutoff: float = 2 / 3
+    rolloff: float = 0.0
+    limit_patches: bool = True
+    sub_pixel: bool = True
+
+
+@dataclass(frozen=True)
+class Optics:
+    """The way of the wave.
+
+    Attributes
+    ----------
+    wavelength : float
+        Å.
+    slices : int
+    distances : tuple of float
+        `slice_distances`, one a gap or slice, Å; the method takes as many as it needs.
+    tilt_mode : int
+        Where tilts act.
+    near_field : bool
+    defocus : float array, (pattern,)
+        Å, near field.
+    cs : float
+        Å, near field.
+    alpha : float
+        rad, near field.
+    """
+
+    wavelength: float
+    slices: int = 1
+    distances: tuple[float, ...] = ()
+    tilt_mode: int = 0
+    near_field: bool = False
+    defocus: np.ndarray | None = None
+    cs: float = 0.0
+    alpha: float = 0.0
+
+    @property
+    def tilt_before(self) -> bool:
+        return self.tilt_mode in {2, 4}
+
+    @property
+    def tilt_inside(self) -> bool:
+        return self.tilt_mode in {0, 3, 4}
+
+    @property
+    def tilt_after(self) -> bool:
+        return self.tilt_mode in {1, 3, 4}
+
+
+@dataclass(frozen=True)
+class Variants:
+    """What differs between patterns; ``None`` and False for what does not act.
+
+    Attributes
+    ----------
+    probe_marker, aberration_marker : int array, (pattern,), or None
+    plates : PhasePlates or None
+    current, aberrations, background : bool
+        Whether the refinable of that kind acts.
+    """
+
+    probe_marker: np.ndarray | None = None
+    aberration_marker: np.ndarray | None = None
+    plates: PhasePlates | None = None
+    current: bool = False
+    aberrations: bool = False
+    background: bool = False
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All of it.
+
+    Attributes
+    ----------
+    geometry : Geometry
+    optics : Optics
+    variants : Variants
+    layout : ReadoutLayout
+    masks : float array, (detector, y, x), or None
+        Virtual detectors on the measured grid, centred.
+    """
+
+    geometry: Geometry
+    optics: Optics
+    variants: Variants
+    layout: ReadoutLayout
+    masks: np.ndarray | None = None
