@@ -65,6 +65,11 @@ class Backend:
         device = self.xp.cuda.Device()
         return f"GPU {device.id} · {self.xp.cuda.runtime.getDeviceProperties(device.id)['name'].decode()}"
 
+    @property
+    def threads(self) -> int:
+        """Threads the engine may use: OMP_NUM_THREADS where that is set, else one a core."""
+        return 1 if self.on_device else _threads()
+
     def asarray(self, array: Any, dtype: Any = None) -> Array:
         """`array` where the arithmetic is done."""
         return self.xp.asarray(array, dtype=dtype)
@@ -147,7 +152,14 @@ def _cupy() -> tuple[ModuleType | None, str]:
 
 
 def _threads() -> int:
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return (
+        int(said)
+        if said.isdigit() and int(said) > 0
+        else len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
 
 
 def _host_memory() -> tuple[float, float]:

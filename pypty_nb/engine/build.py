@@ -123,11 +123,12 @@ def _setup(
         limit_patches=preset.patch_band_limit,
         sub_pixel=preset.allow_subPixel_shift or bool(preset.value_at("update_probe_pos", preset.epoch_prev)),
     )
-    return Setup(geometry, _optics(preset, arrays.obj.shape[2], count), _variants(preset, count, layout), layout,
+    return Setup(geometry, _optics(preset, arrays.obj.shape, count), _variants(preset, count, layout), layout,
                  _masks(preset, preprocessing)), arrays  # fmt: skip
 
 
-def _optics(preset: Preset, slices: int, count: int) -> Optics:
+def _optics(preset: Preset, obj_shape: tuple[int, ...], count: int) -> Optics:
+    slices = obj_shape[2]
     methods = {preset.value_at("propmethod", epoch) for epoch in _epochs(preset, "propmethod")}
     distances = tuple(float(d) for d in preset.slice_distances)
     most = max(gaps(method, slices) for method in methods)
@@ -150,7 +151,10 @@ def _optics(preset: Preset, slices: int, count: int) -> Optics:
         wavelength=electron_wavelength(preset.acc_voltage),
         slices=slices,
         distances=distances,
+        obj_modes=obj_shape[3],
         tilt_mode=preset.tilt_mode,
+        # in modes 1, 3 and 4 a zero tilt still limits the band of a single slice's exit wave
+        untilted=not preset.tilts.any() and not _ever(preset, "update_tilts") and preset.tilt_mode in {0, 2},
         near_field=near,
         defocus=np.broadcast_to(defocus, (count,)) if near else None,
         cs=preset.Cs,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pypty_nb.backend import Backend
 from pypty_nb.data import Measurements
+from pypty_nb.engine.executors.fused import Fused, supports
 from pypty_nb.engine.executors.serial import Serial
 from pypty_nb.engine.losses import available
 from pypty_nb.engine.model import Model
@@ -58,7 +59,7 @@ class Objective:
         self._measurements = measurements
         self._preset = preset
         self._setup = setup
-        self._executors: dict[str, Serial] = {}
+        self._executors: dict[str, Serial | Fused] = {}
 
     def terms_at(self, epoch: int) -> Terms:
         """The objective's terms in `epoch`."""
@@ -75,12 +76,15 @@ class Objective:
         data = terms.weight * float(sums.losses.sum())
         return Evaluation(data, float(sums.errors.sum()), {"data": data}, sums.gradient, terms.weight * sums.losses)
 
-    def _executor(self, method: str) -> Serial:
+    def _executor(self, method: str) -> Serial | Fused:
         """The executor of one method of propagation; made when first needed, kept for the run."""
         if method not in self._executors:
             size = batch_size(self._preset, self.backend, self._setup.geometry.window)
-            model = Model(self.backend, self._setup, method)
-            self._executors[method] = Serial(model, self._measurements, available()[self._preset.algorithm], size)
+            model, algorithm = Model(self.backend, self._setup, method), self._preset.algorithm
+            if supports(model, method, algorithm):
+                self._executors[method] = Fused(model, self._measurements, algorithm, size, self.backend.threads)
+            else:
+                self._executors[method] = Serial(model, self._measurements, available()[algorithm], size)
         return self._executors[method]
 
     def _weight(self, weight: float | str, count: int) -> float:

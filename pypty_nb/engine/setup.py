@@ -50,8 +50,11 @@ class Optics:
     slices : int
     distances : tuple of float
         `slice_distances`, one a gap or slice, Å; the method takes as many as it needs.
+    obj_modes : int
     tilt_mode : int
         Where tilts act.
+    untilted : bool
+        All tilts are zero and stay so, in a mode in which a zero tilt does nothing.
     near_field : bool
     defocus : float array, (pattern,)
         Å, near field.
@@ -64,7 +67,9 @@ class Optics:
     wavelength: float
     slices: int = 1
     distances: tuple[float, ...] = ()
+    obj_modes: int = 1
     tilt_mode: int = 0
+    untilted: bool = False
     near_field: bool = False
     defocus: np.ndarray | None = None
     cs: float = 0.0
