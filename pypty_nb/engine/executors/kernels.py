@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-_OPTIONS = {"nogil": True, "cache": True, "fastmath": {"nsz", "contract", "arcp"}, "boundscheck": False}
+_OPTIONS = {"nogil": True, "cache": True, "fastmath": {"nsz", "contract", "arcp", "reassoc"}, "boundscheck": False}
 
 #: The losses by the number `detect` takes.
 LSQ_SQRT, ML, LSQ, LSQ_SQRT_2 = range(4)

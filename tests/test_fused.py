@@ -1,0 +1,117 @@
+"""The fused executor gives what the stages give, to rounding, and is left out where it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pypty_nb.backend import choose_backend
+from pypty_nb.engine.build import build
+from pypty_nb.engine.executors.fused import Fused, supports
+from pypty_nb.engine.executors.serial import Serial
+from pypty_nb.engine.losses import available
+from pypty_nb.engine.model import Model
+from pypty_nb.params import Preset
+from tests.test_model import problem
+
+PLAIN = {
+    "static_background": 0,
+    "beam_current": None,
+    "aberrations_array": [[0.0]],
+    "aberration_marker": None,
+    "update_static_background": 0,
+    "update_beam_current": 0,
+    "update_aberrations_array": 0,
+    "update_tilts": 0,
+    "tilts": np.zeros((1, 6)),
+}
+
+
+def made(**settings: Any):
+    preset = Preset.from_dict({**problem(**settings), **PLAIN})
+    return preset, build(preset, exact=True)
+
+
+def both(threads: int, batch: int, **settings: Any):
+    preset, posed = made(**settings)
+    measurements = posed.objective._measurements
+    model = Model(posed.backend, posed.setup, "multislice")
+    assert supports(model, "multislice", preset.algorithm)
+    fused = Fused(model, measurements, preset.algorithm, batch, threads)
+    serial = Serial(model, measurements, available()[preset.algorithm], 2)
+    wanted = frozenset({"obj", "probe", "positions"})
+    return fused.run(posed.point, wanted, 0.7), serial.run(posed.point, wanted, 0.7), fused, posed.point
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"algorithm": "ml"},
+        {"algorithm": "lsq"},
+        {"algorithm": "lsq_sqrt_2"},
+        {"probe_modes": 3},
+        {"slices": 3, "slice_distances": [20.0, 35.0]},
+        {"slices": 2, "probe_modes": 2, "smooth_rolloff": 0.15},
+        {"patch_band_limit": False, "pixel_size_y_A": 0.25},
+        {"allow_subPixel_shift": False, "update_probe_pos": 0},
+        {"data_pad": 2},
+    ],
+)
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_it_agrees_with_the_stages(settings: dict[str, Any], precision: str) -> None:
+    found, expected, *_ = both(2, 3, default_dtype=precision, **settings)
+    tolerance = 1e-11 if precision == "double" else 2e-4
+    assert np.allclose(found.losses, expected.losses, rtol=tolerance)
+    assert np.allclose(found.errors, expected.errors, rtol=10 * tolerance)
+    for name in ("obj", "probe", "positions"):
+        a, b = getattr(found.gradient, name), getattr(expected.gradient, name)
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        assert np.abs(a - b).max() <= tolerance * max(np.abs(b).max(), 1e-30), name
+
+
+def test_the_same_again_and_whatever_the_batches() -> None:
+    first, _, fused, point = both(2, 1)
+    wanted = frozenset({"obj", "probe"})
+    again = fused.run(point, wanted, 0.7)
+    assert np.array_equal(first.gradient.obj, again.gradient.obj)
+    assert again.gradient.positions is None
+    other, *_ = both(1, 4)
+    assert np.allclose(first.gradient.obj, other.gradient.obj, rtol=1e-12, atol=1e-12)
+    assert np.allclose(first.losses, other.losses, rtol=1e-13)
+
+
+def test_a_sequence_and_losses_alone() -> None:
+    whole, expected, fused, point = both(2, 2)
+    part = fused.run(point, frozenset(), 1.0, (1, 3))
+    assert np.allclose(part.losses[[1, 3]], expected.losses[[1, 3]])
+    assert not part.losses[[0, 2]].any()
+    assert part.gradient.obj is None
+    assert whole.losses.all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"obj_modes": 2},
+        {"scenarios": 2},
+        {"tilt_mode": 1},
+        {"upsample_pattern": 2},
+        {"recon_type": "near_field", "defocus_array": [100.0]},
+        {"detectors": 3, "algorithm": "lsq_compressed"},
+    ],
+)
+def test_it_is_left_out_where_it_cannot(settings: dict[str, Any]) -> None:
+    preset, posed = made(**settings)
+    assert not supports(Model(posed.backend, posed.setup, "multislice"), "multislice", preset.algorithm)
+    assert not supports(Model(posed.backend, posed.setup, "yoshida"), "yoshida", "lsq_sqrt")
+
+
+def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert choose_backend("numpy", "double").threads == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert choose_backend("numpy", "double").threads == 3
