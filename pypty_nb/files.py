@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,14 +21,12 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         Where the folder cannot be written.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+    # not tempfile's, whose files nobody else may read: the folder may be a group's
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
         _sync(temporary)
-        mode = 0o666 & ~_umask()
-        temporary.chmod(mode)
         temporary.replace(path)
     finally:
         with suppress(FileNotFoundError):
@@ -49,10 +47,3 @@ def encoded(text: str) -> bytes:
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    # the only way to read it is to set it
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -207,7 +207,8 @@ def test_reset() -> None:
     assert preset.data_path
     preset.reset()
     assert preset == Preset()
-    preset.obj[0, 0, 0, 0] = 7
+    with pytest.raises(ValueError, match="read-only"):
+        preset.obj[0, 0, 0, 0] = 7
     assert Preset().obj[0, 0, 0, 0] == 1
 
 
@@ -470,7 +471,7 @@ def test_a_file_that_is_no_preset_is_refused_in_a_sentence(tmp_path: Path, text:
     ("make", "reason"),
     [
         (lambda path: None, "cannot be read: No such file"),
-        (lambda path: path.mkdir(), "cannot be read: Is a directory"),
+        (lambda path: path.mkdir(), "is no file"),
         (lambda path: path.write_bytes(b"\xff\xfe\x00"), "no text file"),
         (lambda path: path.write_bytes(os.urandom(3000) + b"\xff"), "no text file|no valid JSON"),
         (lambda path: path.write_bytes(b" " * (17 * 2**20)), "too large for a preset"),

@@ -99,13 +99,15 @@ class Schedule:
             if not (isinstance(row, (list, tuple)) and len(row) == 2):
                 raise ParameterError(f"each step must be [epoch, value], got {describe(row)}")
             epoch, value = row
-            if isinstance(epoch, bool) or not isinstance(epoch, int):
+            if isinstance(epoch, bool) or not isinstance(epoch, int) or abs(epoch) > MAX_INTEGER:
                 raise ParameterError(f"a step's epoch must be an integer, got {describe(epoch)}")
             value = _plain(value)
             if not _is_plain(value):
                 raise ParameterError(
                     f"a step's value must be a number, a list of numbers, a word, true, false or null, got {describe(value)}"
                 )
+            if isinstance(value, int) and abs(value) > MAX_INTEGER:
+                raise ParameterError(f"a step's value must be below 2**63, got {describe(value)}")
             rows.append((epoch, math.inf if value == "inf" else value))
         if any(a[0] >= b[0] for a, b in pairwise(rows)):
             raise ParameterError(f"the epochs of steps must increase, got {describe([epoch for epoch, _ in rows])}")
@@ -200,7 +202,7 @@ class Schedule:
         return f"Schedule(steps={[list(p) for p in self.pairs]!r})" if self.pairs else f"Schedule({self.function!r})"
 
     def __str__(self) -> str:
-        return self.text or (f"steps {[list(p) for p in self.pairs]}" if self.pairs else "the given function")
+        return self.text or (f"steps {describe([list(p) for p in self.pairs])}" if self.pairs else "the given function")
 
     def __getstate__(self) -> dict[str, Any]:
         # without the evaluator, which other processes make anew

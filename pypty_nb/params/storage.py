@@ -120,6 +120,8 @@ def _migrated(path: Path, plain: dict[str, Any]) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
+        if path.exists() and not path.is_file():
+            raise ParameterError(f"preset {path} is no file; a preset is a JSON file")
         if path.stat().st_size > _MAX_BYTES:
             raise ParameterError(f"{path}: over {_MAX_BYTES >> 20} MiB, too large for a preset; arrays belong in its .h5")
         text = path.read_text(encoding="utf-8")

@@ -58,7 +58,7 @@ class RecordedRun:
             Where the folder cannot be written or holds a run.
         """
         reconstruction = Reconstruction(pypty_params)
-        folder = RunFolder.create(path, reconstruction.preset)
+        folder = RunFolder.create(path, _anywhere(reconstruction.preset))
         folder.note("started", epoch=reconstruction.preset.epoch_prev, device=reconstruction.backend.name)
         return cls(reconstruction, folder)
 
@@ -140,6 +140,16 @@ def run_ptychography(pypty_params: Params, *, on_report: Callable[[EpochReport],
     if report is None:
         raise ParameterError("the run gave no report")
     return RunResult(report.point, report, run.folder.path if run is not None else None)
+
+
+def _anywhere(preset: Preset) -> Preset:
+    """`preset` with its paths made absolute, so that a run can be resumed from any folder."""
+    given = {name: preset[name] for name in ("data_path", "phase_plate_in_h5") if preset[name]}
+    if not given:
+        return preset
+    absolute = preset.copy()
+    absolute.update({name: str(Path(path).resolve()) for name, path in given.items()})
+    return absolute
 
 
 def _due(setting: bool | int, epoch: int) -> bool:

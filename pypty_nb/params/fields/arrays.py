@@ -40,6 +40,10 @@ class Array(Field, param.Parameter):
             return self._accept_constant(value)
         return super().accept(value)
 
+    def axes_of(self, shape: tuple[int, ...]) -> tuple[str, ...]:
+        """The names of the axes of an array of `shape`; empty where no declared shape is like it."""
+        return next((_axes(declared) for declared in self.shapes if _fits(shape, declared)), ())
+
     def _accept_constant(self, value: Any) -> Any:
         if self.number and isinstance(scalar(value), (int, float)) and not isinstance(value, bool):
             number = float(scalar(value))
@@ -66,6 +70,9 @@ class Array(Field, param.Parameter):
             raise self.refuse(value)
         if self.kind == "complex" and array.dtype.kind != "c":
             array = array.astype(np.complex64 if array.dtype.itemsize <= 4 else np.complex128)
+        # a view that cannot be written to: what was checked must not change under the preset
+        array = array.view()
+        array.flags.writeable = False
         return array
 
     def _kind(self) -> str:
@@ -81,8 +88,12 @@ def _is_nested(value: Any) -> bool:
     return isinstance(value, (list, tuple)) or hasattr(value, "__array__")
 
 
+def _axes(pattern: str) -> tuple[str, ...]:
+    return tuple(axis.strip() for axis in pattern.split(","))
+
+
 def _fits(shape: tuple[int, ...], pattern: str) -> bool:
-    axes = [axis.strip() for axis in pattern.split(",")]
+    axes = _axes(pattern)
     return len(axes) == len(shape) and all(
         length > 0 and (not axis.isdigit() or int(axis) == length) for axis, length in zip(axes, shape, strict=True)
     )
