@@ -62,7 +62,7 @@ class Array(Field, param.Parameter):
         allowed = {"integer": "iu", "real": "iuf", "complex": "iufc"}[self.kind]
         if array.dtype.kind == "b":
             array = array.astype(np.uint8)
-        if self.kind == "integer" and array.dtype.kind == "f" and np.array_equal(array, np.round(array)):
+        if self.kind == "integer" and array.dtype.kind == "f" and _holds_whole_numbers(array):
             array = array.astype(np.int64)
         if array.dtype.kind not in allowed or array.dtype.itemsize > (16 if array.dtype.kind == "c" else 8):
             raise self.refuse(value, f"its numbers are {array.dtype}, not {self.kind}")
@@ -82,6 +82,11 @@ class Array(Field, param.Parameter):
         return f"a number, {text}" if self.number else text
 
     # a default array must not be shared: Param copies it where instantiate is set, which it is for every parameter here
+
+
+def _holds_whole_numbers(array: np.ndarray) -> bool:
+    """Whether every number is whole and fits 64 bits."""
+    return bool((np.abs(array) < 2.0**63).all()) and np.array_equal(array, np.round(array))
 
 
 def _is_nested(value: Any) -> bool:
