@@ -60,3 +60,8 @@ def _tiny() -> Preset:
             "epoch_max": EPOCHS,
         }
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright keeps an event loop in the main thread, in which no other can run."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
