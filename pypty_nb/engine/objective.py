@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pypty_nb.backend import Backend
 from pypty_nb.data import Measurements
+from pypty_nb.engine import regularisers
 from pypty_nb.engine.executors.fused import Fused, supports
 from pypty_nb.engine.executors.serial import Serial
 from pypty_nb.engine.losses import available
 from pypty_nb.engine.model import Model
+from pypty_nb.engine.regularisers import Regulariser, Surroundings
 from pypty_nb.engine.setup import Setup
-from pypty_nb.params import ParameterError, Preset
+from pypty_nb.params import ParameterError, Preset, same
 from pypty_nb.records import Evaluation, Refinables
 
 #: A batch of about this many bytes of waves stays in a core's cache.
@@ -30,6 +34,26 @@ SWITCHES = {
 
 
 @dataclass(frozen=True)
+class Active:
+    """A constraint at work: its term, its weight, and the values it reads."""
+
+    term: Regulariser
+    weight: float
+    values: Mapping[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Active):
+            return NotImplemented
+        return (
+            (self.term, self.weight) == (other.term, other.weight)
+            and self.values.keys() == other.values.keys()
+            and all(same(value, other.values[name]) for name, value in self.values.items())
+        )
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+
+@dataclass(frozen=True)
 class Terms:
     """What of the objective depends on the epoch; two epochs with equal terms minimise the same function.
 
@@ -43,12 +67,15 @@ class Terms:
         `propmethod`.
     sequence : tuple of int, or None
         The patterns that count; all where ``None``.
+    constraints : tuple of Active
+        The constraints that join the loss.
     """
 
     refined: frozenset[str]
     weight: float
     method: str = "multislice"
     sequence: tuple[int, ...] | None = None
+    constraints: tuple[Active, ...] = ()
 
 
 class Objective:
@@ -59,6 +86,7 @@ class Objective:
         self._measurements = measurements
         self._preset = preset
         self._setup = setup
+        self._surroundings = Surroundings(backend, setup, preset)
         self._executors: dict[str, Serial | Fused] = {}
 
     def terms_at(self, epoch: int) -> Terms:
@@ -67,14 +95,29 @@ class Objective:
         sequence = self._sequence(epoch)
         count = self._measurements.count if sequence is None else len(sequence)
         weight = self._weight(self._preset.value_at("loss_weight", epoch), count)
-        return Terms(refined, weight, self._preset.value_at("propmethod", epoch), sequence)
+        return Terms(refined, weight, self._preset.value_at("propmethod", epoch), sequence, self._constraints(epoch))
 
     def evaluate(self, point: Refinables, terms: Terms, wanted: frozenset[str] | None = None) -> Evaluation:
         """Loss at `point`, and the gradient of the arrays `wanted` (those refined, where not said)."""
         wanted = terms.refined if wanted is None else wanted
         sums = self._executor(terms.method).run(point, wanted, terms.weight, terms.sequence)
-        data = terms.weight * float(sums.losses.sum())
-        return Evaluation(data, float(sums.errors.sum()), {"data": data}, sums.gradient, terms.weight * sums.losses)
+        found, gradient = {"data": terms.weight * float(sums.losses.sum())}, sums.gradient
+        for active in terms.constraints:
+            term, array = active.term, getattr(point, active.term.of)
+            value, slope = term.function(array, active.values, self._surroundings)
+            found[term.name] = active.weight * value
+            if term.of in wanted:
+                gradient = replace(gradient, **{term.of: getattr(gradient, term.of) + active.weight * slope})
+        return Evaluation(sum(found.values()), float(sums.errors.sum()), found, gradient, terms.weight * sums.losses)
+
+    def _constraints(self, epoch: int) -> tuple[Active, ...]:
+        preset = self._preset
+        weights = ((term, preset.value_at(term.weight, epoch)) for term in regularisers.available())
+        return tuple(
+            Active(term, weight, {name: preset.value_at(name, epoch) for name in term.parameters})
+            for term, weight in weights
+            if weight
+        )
 
     def _executor(self, method: str) -> Serial | Fused:
         """The executor of one method of propagation; made when first needed, kept for the run."""

@@ -10,13 +10,9 @@ from pypty_nb.params.fields import describe
 #: Parameters that must keep their default for now.
 _DEFAULT_ONLY = (
     "dynamically_resize_yx_object", "phase_only_obj", "tune_only_probe_phase", "tune_only_probe_abs",
-    "reset_history_flag", "reset_positions", "mixed_variance_weight", "probe_reg_constraint_weight", "window_weight",
-    "abs_norm_weight", "phase_norm_weight", "atv_weight", "fast_axis_reg_weight_positions",
-    "fast_axis_reg_weight_tilts", "slow_axis_reg_weight_positions", "slow_axis_reg_weight_tilts",
-    "deformation_reg_weight_positions", "deformation_reg_weight_tilts", "wedge_mu", "probe_mod_reg_weight",
-    "apply_gaussian_filter", "apply_gaussian_filter_amplitude", "beta_wedge", "keep_probe_states_orthogonal",
-    "do_charge_flip", "fancy_sigma", "restart_from_vacuum", "data_simulation_flag", "data_simulation_exitwave",
-    "preconditioner", "validation_fraction", "stop_on_validation",
+    "reset_history_flag", "reset_positions", "apply_gaussian_filter", "apply_gaussian_filter_amplitude",
+    "keep_probe_states_orthogonal", "do_charge_flip", "fancy_sigma", "restart_from_vacuum", "data_simulation_flag",
+    "data_simulation_exitwave", "preconditioner", "validation_fraction", "stop_on_validation",
 )  # fmt: skip
 
 
@@ -33,6 +29,10 @@ def check(preset: Preset) -> None:
         for name in _DEFAULT_ONLY
         if not _is_off(preset[name], FIELDS[name].default)
     ]
+    if preset.wedge_mu == 0 and not _is_off(preset.beta_wedge, 0.0):
+        problems.append(
+            "beta_wedge: without wedge_mu it is a filter applied by hand, which this version does not have; set wedge_mu"
+        )
     if problems:
         raise ParameterError(*problems)
 
