@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import scipy.fft
 from pypty_nb.records import Array
 
 GIB = 2.0**30
+_CACHE_FILE = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
 
 
 class BackendError(ValueError):
@@ -69,6 +71,15 @@ class Backend:
     def threads(self) -> int:
         """Threads the engine may use: OMP_NUM_THREADS where that is set, else one a core."""
         return 1 if self.on_device else _threads()
+
+    @property
+    def cache(self) -> int:
+        """Bytes of a core's second-level cache, as the machine says; 1 MiB where it does not."""
+        try:
+            text = _CACHE_FILE.read_text(encoding="ascii").strip()
+            return int(text.removesuffix("K")) * 1024 if text.endswith("K") else int(text.removesuffix("M")) * 2**20
+        except (OSError, ValueError):
+            return 2**20
 
     def asarray(self, array: Any, dtype: Any = None) -> Array:
         """`array` where the arithmetic is done."""

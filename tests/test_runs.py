@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -497,3 +498,19 @@ def test_exports_that_cannot_be(finished: tuple[RunFolder, EpochReport], tiny: P
     with pytest.raises(ParameterError, match="no epoch is complete yet"):
         export(run.folder, "png", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_simulated_data_are_written_and_can_be_read_again(tiny: Preset, tmp_path: Path) -> None:
+    file = tmp_path / "simulated.h5"
+    tiny.update(epoch_max=0, data_simulation_flag=str(file))
+    run_ptychography(tiny)
+    again = Preset.from_dict({**tiny.to_dict(), "dataset": None, "data_path": str(file), "data_simulation_flag": False})
+    assert run_ptychography(again).report.loss < 1e-3 * run_ptychography(tiny).report.loss
+    tiny.update(data_simulation_exitwave=True, output_folder=str(tmp_path / "run"), epoch_max=1)
+    run_ptychography(tiny)
+    with h5py.File(file) as stored:
+        assert stored["exitwave"].shape == (*stored["exitwave"].shape[:1], 16, 16, 1, 1)
+        assert stored["exitwave"].dtype == np.complex128
+    tiny.update(data_simulation_flag=str(tmp_path / "nowhere" / "x.h5"), output_folder="")
+    with pytest.raises(RunFolderError, match="data_simulation_flag"):
+        run_ptychography(tiny)

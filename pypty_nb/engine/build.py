@@ -79,8 +79,14 @@ def simulate(preset: Preset) -> np.ndarray:
     size = batch_size(preset, backend, layout.window)
     batches = [np.arange(i, min(i + size, count)) for i in range(0, count, size)]
     signals = np.concatenate([backend.to_host(model.signals(prepared, indices)) for indices in batches])
+    return centred(setup, signals)
+
+
+def centred(setup: Setup, signals: np.ndarray) -> np.ndarray:
+    """The model's signals as data are stored: zero frequency in the middle, or (pattern, detector)."""
     if setup.masks is not None:
         return signals[:, 0]
+    layout = setup.layout
     return signals if layout.centred or not layout.plain else np.fft.fftshift(signals, axes=(1, 2))
 
 

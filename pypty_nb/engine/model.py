@@ -32,6 +32,15 @@ class Prepared(NamedTuple):
     aberrations: Array
 
 
+class _Exit(NamedTuple):
+    illumination: Any
+    patches: Array
+    propagation: Any
+    after: Any
+    inside: Array | None
+    exit_waves: Array
+
+
 class _Trace(NamedTuple):
     illumination: Any
     patches: Array
@@ -117,6 +126,10 @@ class Model:
         """Modelled signals of patterns `indices`: (pattern, y, x), or (pattern, 1, detector) where data are compressed."""
         return self._forward(prepared, indices, keep=False).signal
 
+    def exit_waves(self, prepared: Prepared, indices: np.ndarray) -> Array:
+        """Waves behind the specimen, (pattern, probe mode, object mode, y, x) complex."""
+        return self._exit(prepared, indices, keep=False).exit_waves
+
     def losses(self, prepared: Prepared, indices: np.ndarray, data: Array, loss: Loss) -> tuple[Array, Array]:
         """Loss and squared error of patterns `indices`, (pattern,) float64 each."""
         signal = self.signals(prepared, indices)
@@ -151,14 +164,9 @@ class Model:
         return Refinables(**{name: None if array is None else array * weight for name, array in found.items()})
 
     def _forward(self, prepared: Prepared, indices: np.ndarray, *, keep: bool) -> _Trace:
-        tilts = self._tilts_of(prepared, indices)
-        waves, illumination = self._illuminator.forward(prepared, indices, tilts, keep=keep)
-        patches = self._patches.forward(prepared.planes, self.setup.geometry.corners[indices])
-        inside = tilts[:, 2:4] if self.setup.optics.tilt_inside else None
-        exit_waves, propagation = self._propagation.forward(waves, patches, inside)
-        after = near = None
-        if self._after is not None:
-            exit_waves, after = self._after.forward(exit_waves, tilts[:, 4:6])
+        illumination, patches, propagation, after, inside, exit_waves = self._exit(prepared, indices, keep=keep)
+        near = None
+        if after is not None:
             # transforms work in place, and what the adjoint of the tilt needs must not change under it
             exit_waves = exit_waves.copy()
         if self._near is not None:
@@ -166,6 +174,18 @@ class Model:
         else:
             detected = self._far.forward(exit_waves)
         return _Trace(illumination, patches, propagation, after, near, detected, self._read(prepared, indices, detected))
+
+    def _exit(self, prepared: Prepared, indices: np.ndarray, *, keep: bool) -> _Exit:
+        """As far as behind the specimen."""
+        tilts = self._tilts_of(prepared, indices)
+        waves, illumination = self._illuminator.forward(prepared, indices, tilts, keep=keep)
+        patches = self._patches.forward(prepared.planes, self.setup.geometry.corners[indices])
+        inside = tilts[:, 2:4] if self.setup.optics.tilt_inside else None
+        exit_waves, propagation = self._propagation.forward(waves, patches, inside)
+        after = None
+        if self._after is not None:
+            exit_waves, after = self._after.forward(exit_waves, tilts[:, 4:6])
+        return _Exit(illumination, patches, propagation, after, inside, exit_waves)
 
     def _read(self, prepared: Prepared, indices: np.ndarray, waves: Array) -> Array:
         intensity = self._intensity.forward(waves)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pypty_nb.backend import Backend
+from pypty_nb.backend import GIB, Backend
 from pypty_nb.data import Measurements
 from pypty_nb.engine import regularisers
 from pypty_nb.engine.executors.fused import Fused, supports
@@ -18,8 +18,10 @@ from pypty_nb.engine.setup import Setup
 from pypty_nb.params import ParameterError, Preset, same
 from pypty_nb.records import Evaluation, Refinables
 
-#: A batch of about this many bytes of waves stays in a core's cache.
-_CACHE_BYTES = 512 * 2**10
+#: Arrays of one wave's size that a batch has in use at a time, about: they share a core's cache, or the device's memory.
+_WAVES_AT_ONCE = 2
+_WAVES_HELD = 12
+_MOST_ON_DEVICE = 256
 
 #: The switch of each array that can be refined.
 SWITCHES = {
@@ -151,12 +153,13 @@ class Objective:
 
 
 def batch_size(preset: Preset, backend: Backend, window: tuple[int, int]) -> int:
-    """Patterns computed at once: `compute_batch`, or as many as stay in cache (on a device: 64) where it is "auto"."""
+    """Patterns computed at once: `compute_batch`, or, where it is "auto", as many as stay in a core's cache or on the device."""
     if preset.compute_batch != "auto":
         return preset.compute_batch
-    if backend.on_device:
-        return 64
     probe = preset.probe
     modes = probe.shape[2] if hasattr(probe, "shape") else 1
     one = window[0] * window[1] * modes * (16 if backend.precision == "double" else 8)
-    return max(1, min(64, _CACHE_BYTES // one))
+    if backend.on_device:
+        free = preset.memory_saturation * backend.memory()[0] * GIB
+        return max(1, min(_MOST_ON_DEVICE, int(free / (one * _WAVES_HELD * max(preset.num_slices, preset.obj.shape[2])))))
+    return max(1, min(64, backend.cache // (_WAVES_AT_ONCE * one)))

@@ -14,10 +14,11 @@ import numpy as np
 from pypty_nb.aio import from_thread
 from pypty_nb.backend import Backend
 from pypty_nb.engine import vector
-from pypty_nb.engine.build import build
+from pypty_nb.engine.build import build, centred
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
-from pypty_nb.engine.objective import Terms
+from pypty_nb.engine.model import Model
+from pypty_nb.engine.objective import Terms, batch_size
 from pypty_nb.engine.refinables import pack, pack_history, to_host, unpack, unpack_history
 from pypty_nb.engine.start import whole_band
 from pypty_nb.params import ParameterError, Preset, as_preset
@@ -97,7 +98,7 @@ class Reconstruction:
         problem = build(self.preset, exact=self.preset.skip_preprocessing)
         self.backend = problem.backend
         self._objective, self._first = problem.objective, problem.point
-        self._window = problem.setup.geometry.window
+        self._window, self._setup = problem.setup.geometry.window, problem.setup
         self._state = _State(self.preset.epoch_prev, problem.point)
         if checkpoint is not None:
             self._state = _restored(checkpoint, self._state, self.backend)
@@ -116,6 +117,23 @@ class Reconstruction:
     def point(self) -> Refinables:
         """The arrays as they are now, NumPy on the host."""
         return to_host(self.backend, self._state.point)
+
+    def simulated(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """What the model gives at the present point, batch by batch: indices, and patterns (pattern, ky, kx), centred.
+
+        With `data_simulation_exitwave` the waves behind the specimen instead, (pattern, y, x, probe mode, object mode) complex.
+        """
+        preset, backend, point = self.preset, self.backend, self._state.point
+        model = Model(backend, self._setup, preset.value_at("propmethod", max(self._state.epoch - 1, 0)))
+        prepared = model.prepare(point)
+        size = batch_size(preset, backend, self._window)
+        for first in range(0, len(point.positions), size):
+            indices = np.arange(first, min(first + size, len(point.positions)))
+            if preset.data_simulation_exitwave:
+                waves = backend.to_host(model.exit_waves(prepared, indices))
+                yield indices, np.moveaxis(waves, (1, 2), (3, 4))
+            else:
+                yield indices, centred(self._setup, backend.to_host(model.signals(prepared, indices)))
 
     def checkpoint(self) -> dict[str, np.ndarray]:
         """All that is needed to go on after the last complete epoch, exactly as if nothing had happened."""

@@ -12,6 +12,7 @@ from pypty_nb.engine import Reconstruction
 from pypty_nb.params import ParameterError, Preset, as_preset
 from pypty_nb.records import EpochReport, Refinables
 from pypty_nb.runs.folder import RunFolder
+from pypty_nb.runs.simulation import write_simulated
 
 Params = Preset | Mapping[str, Any] | str | os.PathLike[str]
 
@@ -92,6 +93,7 @@ class RecordedRun:
         except Exception as error:
             self.folder.note("failed", why=str(error))
             raise
+        write_simulated(self.reconstruction)
         self.folder.note("finished")
 
     def _record(self, report: EpochReport) -> None:
@@ -134,11 +136,14 @@ def run_ptychography(pypty_params: Params, *, on_report: Callable[[EpochReport],
     preset = as_preset(pypty_params)
     run = RecordedRun.start(preset, preset.output_folder) if preset.output_folder else None
     report = None
-    for report in run if run is not None else Reconstruction(preset):
+    reconstruction = run.reconstruction if run is not None else Reconstruction(preset)
+    for report in run if run is not None else reconstruction:
         if on_report is not None:
             on_report(report)
     if report is None:
         raise ParameterError("the run gave no report")
+    if run is None:
+        write_simulated(reconstruction)
     return RunResult(report.point, report, run.folder.path if run is not None else None)
 
 

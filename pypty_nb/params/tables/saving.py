@@ -72,7 +72,8 @@ class Saving(Table):
         False,
         words=(False,),
         label="Simulated patterns",
-        doc="File to which the model's patterns are written, to simulate data from a known object. False writes none.",
+        doc="HDF5 file to which the patterns of the run's last state are written; with no epoch to run, those of the arrays "
+        "given, so that data are simulated from a known object. False writes none.",
     )
     data_simulation_exitwave = Boolean(
         False,
