@@ -153,7 +153,7 @@ class Objective:
 
 
 def batch_size(preset: Preset, backend: Backend, window: tuple[int, int]) -> int:
-    """Patterns computed at once: `compute_batch`, or, where it is "auto", as many as stay in a core's cache or on the device."""
+    """Patterns computed at once: `compute_batch`; where it is "auto", as many as stay in a core's cache or on the device."""
     if preset.compute_batch != "auto":
         return preset.compute_batch
     probe = preset.probe
