@@ -12,7 +12,7 @@ from pypty_nb.data.preprocess import Preprocessing
 
 #: Data up to this size stay in memory whatever `load_one_by_one` says: reading them again costs more than it saves.
 SMALL_BYTES = 2**30
-_CHUNK_BYTES = 32 * 2**20
+_CHUNK_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
