@@ -118,6 +118,43 @@ def test_what_is_held_fixed_stays() -> None:
     assert np.array_equal(reports[0].point.positions, reports[-1].point.positions)
 
 
+def spectrum(point) -> np.ndarray:
+    return np.fft.fft2(point.probe, axes=(0, 1))
+
+
+def test_a_phase_only_object_keeps_its_modulus_and_converges() -> None:
+    reports = list(Reconstruction(small(epoch_max=25, phase_only_obj=True)))
+    assert reports[-1].loss < 0.05 * reports[0].loss
+    assert np.allclose(np.abs(reports[-1].point.obj), np.abs(reports[0].point.obj))
+    assert np.angle(reports[-1].point.obj).std() > 0.1
+
+
+def test_only_the_phase_or_the_modulus_of_the_probe_moves() -> None:
+    for name, kept, moved in (("tune_only_probe_phase", np.abs, np.angle), ("tune_only_probe_abs", np.angle, np.abs)):
+        reports = list(Reconstruction(small(epoch_max=6, **{name: True})))
+        first, last = spectrum(reports[0].point), spectrum(reports[-1].point)
+        lit = np.abs(first) > 1e-3 * np.abs(first).max()
+        assert reports[-1].loss < 0.5 * reports[0].loss
+        assert np.allclose(kept(last)[lit], kept(first)[lit], atol=1e-6)
+        assert not np.allclose(moved(last)[lit], moved(first)[lit], rtol=1e-3)
+    with pytest.raises(ParameterError, match="tune_only_probe_phase: excludes tune_only_probe_abs"):
+        list(Reconstruction(small(tune_only_probe_phase=True, tune_only_probe_abs=True)))
+
+
+def test_the_history_is_reset_when_asked() -> None:
+    steps = [report.search.initial_step for report in Reconstruction(small(epoch_max=8, reset_history_flag="lambda x: x == 5"))]
+    assert steps[4] == 1
+    assert steps[5] < 1
+
+
+def test_restarting_from_vacuum_keeps_everything_else() -> None:
+    reports = list(Reconstruction(small(epoch_max=9, restart_from_vacuum="lambda x: x == 6")))
+    assert reports[6].loss > 5 * reports[5].loss
+    assert reports[8].loss < reports[6].loss
+    plain = list(Reconstruction(small(epoch_max=6)))
+    assert np.array_equal(plain[5].point.probe, reports[5].point.probe)
+
+
 def test_object_probe_and_gradients_stay_band_limited() -> None:
     point = list(Reconstruction(small(epoch_max=5)))[-1].point
     for array, size in ((point.obj[:, :, 0, 0], 45), (point.probe[:, :, 0], 24)):

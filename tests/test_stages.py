@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from pypty_nb.engine.stages.patches import Patches
 from pypty_nb.engine.stages.propagation import METHODS, Propagation, gaps
 from pypty_nb.engine.stages.readout import Background, PixelSum, ReadoutLayout, VirtualDetectors
 from pypty_nb.engine.stages.shift import Shift, Spectra
+from pypty_nb.engine.stages.variables import CHANGES
 from pypty_nb.engine.stages.whole_band import WholeBand
 from pypty_nb.physics.aberrations import basis
 from pypty_nb.physics.grids import band_limit
@@ -264,3 +266,22 @@ def test_whole_band_is_an_orthogonal_projection() -> None:
         draw(16, 15, 1, 2, seed=9),
     )
     assert stage.forward(Refinables(positions=np.ones((1, 2)))).obj is None
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_of_variable(name: str) -> None:
+    change = CHANGES[name](NUMPY)
+    array = "obj" if name == "phase_only_obj" else "probe"
+    point = Refinables(obj=draw(6, 7, 2, 1), probe=draw(*WINDOW, 2, seed=1))
+    weights = Refinables(obj=draw(6, 7, 2, 1, seed=2), probe=draw(*WINDOW, 2, seed=3))
+    variables = change.of(point)
+    back = change.point(variables, point)
+    assert np.allclose(back.obj, point.obj)
+    assert np.allclose(back.probe, point.probe)
+
+    def value(moved: np.ndarray) -> float:
+        changed = change.point(replace(variables, **{array: moved}), point)
+        return inner(getattr(weights, array), getattr(changed, array))
+
+    assert_gradient(value, getattr(change.pull(weights, point), array), getattr(variables, array))
+    assert change.pull(Refinables(positions=np.ones((1, 2))), point).obj is None

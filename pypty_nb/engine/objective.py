@@ -15,6 +15,7 @@ from pypty_nb.engine.losses import available
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.regularisers import Regulariser, Surroundings
 from pypty_nb.engine.setup import Setup
+from pypty_nb.engine.stages.variables import CHANGES
 from pypty_nb.params import ParameterError, Preset, same
 from pypty_nb.records import Evaluation, Refinables
 
@@ -71,6 +72,8 @@ class Terms:
         The patterns that count; all where ``None``.
     constraints : tuple of Active
         The constraints that join the loss.
+    changes : frozenset of str
+        The changes of variable, by the parameters that ask for them.
     """
 
     refined: frozenset[str]
@@ -78,6 +81,7 @@ class Terms:
     method: str = "multislice"
     sequence: tuple[int, ...] | None = None
     constraints: tuple[Active, ...] = ()
+    changes: frozenset[str] = frozenset()
 
 
 class Objective:
@@ -97,7 +101,11 @@ class Objective:
         sequence = self._sequence(epoch)
         count = self._measurements.count if sequence is None else len(sequence)
         weight = self._weight(self._preset.value_at("loss_weight", epoch), count)
-        return Terms(refined, weight, self._preset.value_at("propmethod", epoch), sequence, self._constraints(epoch))
+        changes = frozenset(name for name in CHANGES if self._preset.value_at(name, epoch))
+        if {"tune_only_probe_phase", "tune_only_probe_abs"} <= changes:
+            raise ParameterError(f"tune_only_probe_phase: excludes tune_only_probe_abs; both are on in epoch {epoch}")
+        method = self._preset.value_at("propmethod", epoch)
+        return Terms(refined, weight, method, sequence, self._constraints(epoch), changes)
 
     def evaluate(self, point: Refinables, terms: Terms, wanted: frozenset[str] | None = None) -> Evaluation:
         """Loss at `point`, and the gradient of the arrays `wanted` (those refined, where not said)."""

@@ -20,6 +20,7 @@ from pypty_nb.engine.linesearch import LineSearch, Trial, search
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.objective import Terms, batch_size
 from pypty_nb.engine.refinables import pack, pack_history, to_host, unpack, unpack_history
+from pypty_nb.engine.stages.variables import chosen
 from pypty_nb.engine.start import whole_band
 from pypty_nb.params import ParameterError, Preset, as_preset
 from pypty_nb.records import EpochReport, Evaluation, LineSearchReport, Refinables
@@ -152,14 +153,21 @@ class Reconstruction:
 
         def evaluated(point: Refinables, terms: Terms) -> Evaluation:
             evaluation = self._objective.evaluate(point, terms)
-            return evaluation if band is None else replace(evaluation, gradient=band.adjoint(evaluation.gradient))
+            gradient = evaluation.gradient
+            if band is not None:
+                # a phase alone has no band of its own
+                free = gradient.obj if "phase_only_obj" in terms.changes else None
+                gradient = band.adjoint(gradient)
+                gradient = gradient if free is None else replace(gradient, obj=free)
+            return replace(evaluation, gradient=chosen(self.backend, terms.changes).pull(gradient, point))
 
         previous: tuple[Terms, Evaluation] | None = None
         for epoch in range(self._state.epoch, self.preset.epoch_max):
             terms = self._terms_at(epoch)
-            if previous is None or previous[0] != terms:
-                if previous is not None:
-                    self._state = replace(self._state, history=History())
+            if self._reset_at(epoch) or (previous is not None and previous[0] != terms):
+                self._state = replace(self._state, history=History())
+                previous = None
+            if previous is None:
                 previous = terms, evaluated(self._state.point, terms)
             start = previous[1]
             _require_finite(start, epoch)
@@ -175,11 +183,21 @@ class Reconstruction:
             previous = (terms := self._terms_at(max(epoch - 1, 0))), evaluated(self._state.point, terms)
         yield self._report(epoch, previous[1], LineSearchReport(), time.monotonic() - began, (), final=True)
 
+    def _reset_at(self, epoch: int) -> bool:
+        """Carry out the resets that are due before `epoch`; whether there was one."""
+        vacuum = bool(self.preset.value_at("restart_from_vacuum", epoch))
+        if vacuum:
+            point = self._state.point
+            self._state = replace(self._state, point=replace(point, obj=point.obj * 0 + 1))
+        return vacuum or bool(self.preset.value_at("reset_history_flag", epoch))
+
     def _step(
         self, epoch: int, terms: Terms, start: Evaluation, evaluated: Any
     ) -> tuple[Evaluation, LineSearchReport, tuple[str, ...]]:
         """One search along one direction; moves the state."""
         point, history = self._state.point, self._state.history
+        change = chosen(self.backend, terms.changes)
+        variables = change.of(point)
         direction = history.direction(start.gradient)
         slope = vector.inner(start.gradient, direction)
         if history.pairs and not slope < 0:
@@ -192,7 +210,7 @@ class Reconstruction:
             return start, LineSearchReport(accepted=False), ("the gradient is zero: nothing more can be gained",)
 
         def trial_at(step: float) -> Trial[tuple[Refinables, Evaluation]]:
-            moved = vector.axpy(step, direction, point)
+            moved = change.point(vector.axpy(step, direction, variables), point)
             evaluation = evaluated(moved, terms)
             return Trial(evaluation.loss, vector.inner(evaluation.gradient, direction), (moved, evaluation))
 
@@ -202,8 +220,8 @@ class Reconstruction:
             return start, report, self._rejected(epoch)
         moved, following = found.state
         length = self.preset.value_at("hist_length", epoch)
-        change = vector.axpy(-1.0, start.gradient, following.gradient)
-        history = history.extended(vector.scale(report.step, direction), change, length)
+        bend = vector.axpy(-1.0, start.gradient, following.gradient)
+        history = history.extended(vector.scale(report.step, direction), bend, length)
         self._state = replace(self._state, point=moved, history=history, rejected=0)
         return following, report, ()
 

@@ -9,10 +9,9 @@ from pypty_nb.params.fields import describe
 
 #: Parameters that must keep their default for now.
 _DEFAULT_ONLY = (
-    "dynamically_resize_yx_object", "phase_only_obj", "tune_only_probe_phase", "tune_only_probe_abs",
-    "reset_history_flag", "reset_positions", "apply_gaussian_filter", "apply_gaussian_filter_amplitude",
-    "keep_probe_states_orthogonal", "do_charge_flip", "fancy_sigma", "restart_from_vacuum", "preconditioner",
-    "validation_fraction", "stop_on_validation",
+    "dynamically_resize_yx_object", "reset_positions", "apply_gaussian_filter", "apply_gaussian_filter_amplitude",
+    "keep_probe_states_orthogonal", "do_charge_flip", "fancy_sigma", "preconditioner", "validation_fraction",
+    "stop_on_validation",
 )  # fmt: skip
 
 
