@@ -514,3 +514,14 @@ def test_simulated_data_are_written_and_can_be_read_again(tiny: Preset, tmp_path
     tiny.update(data_simulation_flag=str(tmp_path / "nowhere" / "x.h5"), output_folder="")
     with pytest.raises(RunFolderError, match="data_simulation_flag"):
         run_ptychography(tiny)
+
+
+def test_each_constraint_has_its_column_when_asked(tiny: Preset, tmp_path: Path) -> None:
+    tiny.update(
+        save_loss_log=2, abs_norm_weight=0.5, phase_norm_weight="lambda x: 0.1 * (x >= 2)", output_folder=str(tmp_path / "run")
+    )
+    report = run_ptychography(tiny).report
+    rows = open_run(tmp_path / "run").losses()
+    assert float(rows[-1]["L1, absorption"]) == report.terms["L1, absorption"]
+    assert [float(row["L1, phase"]) > 0 for row in rows] == [False, False] + [True] * (len(rows) - 2)
+    assert "Constraints contribution" not in rows[0]

@@ -1,6 +1,7 @@
 """The mathematics of a run: model, losses, optimiser."""
 
 from pypty_nb.engine.build import simulate
+from pypty_nb.engine.objective import constraint_names
 from pypty_nb.engine.reconstruct import Reconstruction, ReconstructionError, evaluate
 
-__all__ = ["Reconstruction", "ReconstructionError", "evaluate", "simulate"]
+__all__ = ["Reconstruction", "ReconstructionError", "constraint_names", "evaluate", "simulate"]

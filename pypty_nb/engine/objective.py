@@ -16,7 +16,7 @@ from pypty_nb.engine.model import Model
 from pypty_nb.engine.regularisers import Regulariser, Surroundings
 from pypty_nb.engine.setup import Setup
 from pypty_nb.engine.stages.variables import CHANGES
-from pypty_nb.params import ParameterError, Preset, same
+from pypty_nb.params import ParameterError, Preset, Schedule, same
 from pypty_nb.records import Evaluation, Refinables
 
 #: Arrays of one wave's size that a batch has in use at a time, about: they share a core's cache, or the device's memory.
@@ -158,6 +158,12 @@ class Objective:
                 f"sequence: names patterns {chosen[:1]} to {chosen[-1:]}; there are {self._measurements.count}, numbered from 0"
             )
         return tuple(chosen)
+
+
+def constraint_names(preset: Preset) -> tuple[str, ...]:
+    """The terms that may join the loss of a run: those whose weight is scheduled, or is not zero."""
+    weights = ((term, preset[term.weight]) for term in regularisers.available())
+    return tuple(term.name for term, weight in weights if isinstance(weight, Schedule) or weight)
 
 
 def batch_size(preset: Preset, backend: Backend, window: tuple[int, int]) -> int:

@@ -42,6 +42,12 @@ COLUMNS = (
     "epoch", "time / s", "loss", "sse", "initial step", "matching step", "N linesearch iterations", "dir. derivative",
     "new dir. derivative", "Constraints contribution", "Free GiB", "Total GiB", "Warnings",
 )  # fmt: skip
+_CONSTRAINTS = COLUMNS.index("Constraints contribution")
+
+
+def columns(constraints: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The columns of ``loss.csv``: with `constraints`, one for each in place of their sum."""
+    return COLUMNS if constraints is None else (*COLUMNS[:_CONSTRAINTS], *constraints, *COLUMNS[_CONSTRAINTS + 1 :])
 
 
 class RunFolderError(OSError):
@@ -108,17 +114,25 @@ class RunFolder:
         )
         _append(self.path / JOURNAL, line + "\n")
 
-    def log_loss(self, report: EpochReport, memory: tuple[float, float]) -> None:
-        """Add one line to ``loss.csv``, under the original's column names; `memory` is (free, total) in GiB."""
+    def log_loss(self, report: EpochReport, memory: tuple[float, float], constraints: tuple[str, ...] | None = None) -> None:
+        """Add one line to ``loss.csv``, under the original's column names.
+
+        `memory` is (free, total) in GiB. With `constraints` each of these terms has a column, else one holds their sum.
+        """
         search = report.search
+        shares = (
+            (report.loss - report.terms["data"],)
+            if constraints is None
+            else tuple(report.terms.get(name, 0.0) for name in constraints)
+        )
         row = (
             report.epoch, f"{report.seconds:.3f}", repr(report.loss), repr(report.sse), search.initial_step, search.step,
-            search.evaluations, search.slope, search.new_slope, repr(report.loss - report.terms["data"]),
+            search.evaluations, search.slope, search.new_slope, *map(repr, shares),
             f"{memory[0]:.2f}", f"{memory[1]:.2f}", "; ".join(report.warnings),
         )  # fmt: skip
         if not (self.path / LOSS).exists():
             # as a whole, since without it no line can be read
-            write_text(self.path / LOSS, _csv_line(COLUMNS))
+            write_text(self.path / LOSS, _csv_line(columns(constraints)))
         _append(self.path / LOSS, _csv_line(row))
 
     def write_checkpoint(self, state: Mapping[str, np.ndarray]) -> None:
@@ -149,10 +163,12 @@ class RunFolder:
         """The complete lines of ``loss.csv``, in order; an epoch repeated after a resume stands once, as last written."""
         rows: dict[str, dict[str, str]] = {}
         # line by line, so that a quotation mark whose end was cut off takes no other line with it
-        for line in _complete_lines(self.path / LOSS)[1:]:
+        lines = _complete_lines(self.path / LOSS)
+        header = next(csv.reader(lines[:1]), [])
+        for line in lines[1:]:
             values = next(csv.reader([line]), [])
-            if len(values) == len(COLUMNS):
-                rows[values[0]] = dict(zip(COLUMNS, values, strict=True))
+            if len(values) == len(header):
+                rows[values[0]] = dict(zip(header, values, strict=True))
         return [rows[epoch] for epoch in sorted(rows, key=int)]
 
     def journal(self) -> list[dict[str, Any]]:

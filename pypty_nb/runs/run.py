@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pypty_nb.engine import Reconstruction
+from pypty_nb.engine import Reconstruction, constraint_names
 from pypty_nb.params import ParameterError, Preset, as_preset
 from pypty_nb.records import EpochReport, Refinables
 from pypty_nb.runs.folder import RunFolder
@@ -100,7 +100,8 @@ class RecordedRun:
         preset, epoch = self.reconstruction.preset, report.epoch
         # the log first: a line written twice after a kill is dropped on reading, one never written would be missed
         if preset.save_loss_log:
-            self.folder.log_loss(report, self.reconstruction.backend.memory())
+            names = constraint_names(preset) if preset.save_loss_log == 2 else None
+            self.folder.log_loss(report, self.reconstruction.backend.memory(), names)
         self._unsaved = report
         if report.final or _due(preset.value_at("save_inter_checkpoints", epoch), epoch):
             self._save(report)
