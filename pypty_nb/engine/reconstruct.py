@@ -13,7 +13,7 @@ import numpy as np
 
 from pypty_nb.aio import from_thread
 from pypty_nb.backend import Backend
-from pypty_nb.engine import vector
+from pypty_nb.engine import projections, vector
 from pypty_nb.engine.build import build, centred
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
@@ -189,7 +189,10 @@ class Reconstruction:
         if vacuum:
             point = self._state.point
             self._state = replace(self._state, point=replace(point, obj=point.obj * 0 + 1))
-        return vacuum or bool(self.preset.value_at("reset_history_flag", epoch))
+        moved = projections.applied(self._state.point, self.preset, epoch, self.backend, self._setup)
+        by_hand = moved is not self._state.point
+        self._state = replace(self._state, point=moved)
+        return vacuum or by_hand or bool(self.preset.value_at("reset_history_flag", epoch))
 
     def _step(
         self, epoch: int, terms: Terms, start: Evaluation, evaluated: Any

@@ -9,8 +9,7 @@ from pypty_nb.params.fields import describe
 
 #: Parameters that must keep their default for now.
 _DEFAULT_ONLY = (
-    "dynamically_resize_yx_object", "reset_positions", "apply_gaussian_filter", "apply_gaussian_filter_amplitude",
-    "keep_probe_states_orthogonal", "do_charge_flip", "fancy_sigma", "preconditioner", "validation_fraction",
+    "dynamically_resize_yx_object", "reset_positions", "fancy_sigma", "preconditioner", "validation_fraction",
     "stop_on_validation",
 )  # fmt: skip
 
@@ -28,10 +27,6 @@ def check(preset: Preset) -> None:
         for name in _DEFAULT_ONLY
         if not _is_off(preset[name], FIELDS[name].default)
     ]
-    if preset.wedge_mu == 0 and not _is_off(preset.beta_wedge, 0.0):
-        problems.append(
-            "beta_wedge: without wedge_mu it is a filter applied by hand, which this version does not have; set wedge_mu"
-        )
     if problems:
         raise ParameterError(*problems)
 
