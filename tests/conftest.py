@@ -11,6 +11,10 @@ import pytest
 
 from pypty_nb import Preset
 from pypty_nb.engine import simulate
+from tests.browser import browser, site
+
+# fixtures of the whole session, here so that all browser tests share one server and one browser
+__all__ = ["browser", "site"]
 
 EPOCHS = 6
 

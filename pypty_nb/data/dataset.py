@@ -62,12 +62,11 @@ class ArrayDataset:
 
 def check_layout(shape: tuple[int, ...], dtype: np.dtype, name: str, *, signals: bool = False) -> None:
     """Raise a `DataError` where `shape` or `dtype` is not that of patterns, or of `signals` of virtual detectors."""
+    axes = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
     if signals and len(shape) != 2:
-        raise DataError(f"{name}: has {len(shape)} axes, shape {shape}; signals of virtual detectors are (pattern, detector)")
+        raise DataError(f"{name}: has {axes}, shape {shape}; signals of virtual detectors are (pattern, detector)")
     if not signals and len(shape) not in (3, 4):
-        raise DataError(
-            f"{name}: has {len(shape)} axes, shape {shape}; patterns are (pattern, ky, kx) or (scan_y, scan_x, ky, kx)"
-        )
+        raise DataError(f"{name}: has {axes}, shape {shape}; patterns are (pattern, ky, kx) or (scan_y, scan_x, ky, kx)")
     if 0 in shape:
         raise DataError(f"{name}: is empty, shape {shape}")
     if dtype.kind not in "iufb":

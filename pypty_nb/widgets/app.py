@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,24 +14,27 @@ from typing import Any
 import ipywidgets
 
 from pypty_nb.backend import Backend, BackendError, choose_backend
-from pypty_nb.params import FIELDS, Preset
+from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
 from pypty_nb.widgets import text
 from pypty_nb.widgets.bridge import Bridge
-from pypty_nb.widgets.form import Form
+from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
+from pypty_nb.widgets.host import Host
 from pypty_nb.widgets.panels import BottomBar, Rail, TopBar
 from pypty_nb.widgets.panels.bottom import Readout
-from pypty_nb.widgets.panels.data import DataPanel
+from pypty_nb.widgets.panels.data import Asked, DataPanel
 from pypty_nb.widgets.panels.results import ResultsPanel
+from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import Status, status
-from pypty_nb.widgets.steps import STEPS, Facts, has_data, standing
+from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.theme import style
 from pypty_nb.widgets.views import Loss, Object, Probe, Residual, Scene, View
 from pypty_nb.workspace import Phase, RunState, Workspace
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
+_KEYS = (" ", "/", "a", "ctrl+z", "ctrl+shift+z", "ctrl+y")
 _TITLES = tuple(STEPS)
 _DATA, _RESULTS = 0, len(STEPS) - 1
 
@@ -71,15 +74,13 @@ class App(ipywidgets.VBox):
     def __init__(self, root: Path, *, demo: bool = False):
         self.workspace = Workspace(root, self._on_state, self._on_report)
         self._tasks = Tasks(self._failed)
-        self._bridge = Bridge(hotkeys=[" ", "/", "a", *map(str, range(1, len(STEPS) + 1))])
+        self._bridge = Bridge(hotkeys=[*_KEYS, *map(str, range(1, len(STEPS) + 1))])
         self._bridge.observe(self._no_webgl, "webgl")
         self._frames = Frames(self._show_frame, self._bridge.ask_shown)
         self._bridge.listen(shown=self._frames.shown, key=self._key)
-        self._preset_saved = self.workspace.preset.copy()
         self._running: Preset = self.workspace.preset.copy()
-        self._reports = _Reports()
-        self._errors: dict[str, str] = {}
-        self._data_found = self._data_error = ""
+        self._reports = Reports()
+        self._data_error = ""
         self._opening = False
         self._phase = Phase.IDLE
         self._images = True
@@ -88,6 +89,7 @@ class App(ipywidgets.VBox):
         self._make_panels()
         super().__init__([ipywidgets.HTML(style()), self._bridge, self._frame])
         self.add_class("pn-root")
+        self.workspace.history.watch(lambda: self._tasks.soon(self._show_all))
         self.workspace.preset.watch(lambda names: self._tasks.soon(self._preset_changed, names))
         self.open_step(_DATA)
         self._show_all()
@@ -101,16 +103,17 @@ class App(ipywidgets.VBox):
         self._top = TopBar(lambda: self._tasks.soon(self._act), lambda: self._tasks.soon(self.workspace.runner.stop))
         self._rail = Rail(_TITLES, lambda index: self._tasks.soon(self.open_step, index), self._set_images)
         self._bottom = BottomBar()
-        self._data = DataPanel(
-            self.workspace.root,
-            lambda path: self._tasks.start(partial(self._open_file, path)),
-            lambda: self._tasks.start(self._open_demo),
+        asked = Asked(
+            file=lambda path: self._tasks.start(partial(self._open_file, path)),
+            demo=lambda: self._tasks.start(self._open_demo),
+            start=lambda name: self._tasks.soon(self._use_start, name),
         )
+        self._data = DataPanel(self.workspace.root, asked)
         self._results = ResultsPanel(lambda: self._tasks.start(self._export))
         self._object = Object(self._bridge)
         self._pictures: tuple[View, ...] = (self._object, Probe(self._bridge), Residual(self._bridge))
         self._loss = Loss()
-        self._forms: dict[int, Form] = {}
+        self._forms = Forms(self.workspace.preset, self._host())
         grid = ipywidgets.Box([view.render() for view in (*self._pictures, self._loss)])
         grid.add_class("grid22")
         main = ipywidgets.Box([grid])
@@ -124,22 +127,25 @@ class App(ipywidgets.VBox):
         """Show the form of one step; it is made when first opened."""
         self._step = index
         self._rail.choose(index)
+        (self._frame.add_class if _TITLES[index] in WIDE else self._frame.remove_class)("wide")
         special = {_DATA: (self._data,), _RESULTS: (self._results,)}.get(index, ())
-        tables = STEPS[_TITLES[index]]
-        self._column.children = (*special, *((self._form(index),) if tables else ()))
+        form = self._forms.of(index)
+        self._column.children = (*special, *((form,) if form is not None else ()))
 
-    def _form(self, index: int) -> Form:
-        if index not in self._forms:
-            title = "Patterns" if index == _DATA else _TITLES[index]
-            form = Form(self.workspace.preset, STEPS[_TITLES[index]], title, self._field_error, self._tasks.soon)
-            form.lock(self.workspace.runner.state.busy)
-            self._forms[index] = form
-        return self._forms[index]
+    def _host(self) -> Host:
+        return Host(
+            on_error=lambda _name, _message: self._show_all(),
+            soon=self._tasks.soon,
+            history=self.workspace.history,
+            start=self._tasks.start,
+            load=self.workspace.load_array,
+            files=self._data.arrays,
+        )
 
     def _go_to(self, name: str) -> None:
-        index = next(i for i, tables in enumerate(STEPS.values()) if any(name in table.fields() for table in tables))
-        self.open_step(index)
-        self._form(index).reveal(name)
+        self.open_step(self._forms.step_of(name))
+        if (form := self._forms.of(self._step)) is not None:
+            form.reveal(name)
 
     # ---- what a person does
     def _key(self, key: str) -> None:
@@ -148,10 +154,31 @@ class App(ipywidgets.VBox):
         elif key == "a":
             self._object.autoscale()
         elif key == "/":
-            if self._step in self._forms:
-                self._forms[self._step].find()
+            if (form := self._forms.of(self._step)) is not None:
+                form.find()
+        elif key.startswith("ctrl+"):
+            self._go_back(forth=key != "ctrl+z")
         elif key.isdigit():
             self.open_step(int(key) - 1)
+
+    def _go_back(self, *, forth: bool) -> None:
+        """Take the last change of the preset back, or do it again."""
+        if self.workspace.runner.state.busy or self._opening:
+            return
+        history = self.workspace.history
+        try:
+            (history.redo if forth else history.undo)()
+        except ParameterError as error:
+            self._failed(error)
+
+    def _use_start(self, name: str) -> None:
+        try:
+            self.workspace.use_start(name)
+        except ParameterError as error:
+            self._data.tell_start(text.failure(error), "err")
+        else:
+            self._data.tell_start(f"Took “{name}”; data and calibration stay.", "ok")
+            self._log(f"took the start {name}")
 
     def _act(self) -> None:
         """What the slot button says."""
@@ -165,7 +192,7 @@ class App(ipywidgets.VBox):
 
     def _run(self) -> None:
         self._running = self.workspace.preset.frozen()
-        self._reports = _Reports()
+        self._reports = Reports()
         self._bottom.clear()
         try:
             self.workspace.start()
@@ -173,14 +200,8 @@ class App(ipywidgets.VBox):
             self._failed(error)
 
     async def _open_demo(self, run: bool = False) -> None:
-        if not await self._opened(self._take_demo):
-            return
-        if run:
+        if await self._opened(self.workspace.use_demo) and run:
             self._act()
-
-    def _take_demo(self) -> str:
-        self.workspace.use_demo()
-        return "Demonstration: a simulated specimen."
 
     async def _open_file(self, path: Path) -> None:
         await self._opened(partial(self.workspace.use_file, path))
@@ -189,19 +210,20 @@ class App(ipywidgets.VBox):
         if self._opening or self.workspace.runner.state.busy:
             return False
         self._opening = True
-        self._data.tell("Reading …")
+        self._data_error = ""
         self._show_all()
         try:
-            self._data_found = await asyncio.to_thread(take)
+            await asyncio.to_thread(take)
         except (ValueError, OSError) as error:
-            self._data_error = f"File not readable: {_words(error)}. Choose another."
-            self._data.tell(self._data_error, "err")
+            self._data_error = f"File not readable: {self.workspace.shortened(text.failure(error))}. Choose another."
             return False
         else:
-            self._data_error = ""
-            self._data.tell(self._data_found, "ok")
-            self._preset_saved = self.workspace.preset.copy()
-            self._log(f"opened {self.workspace.name}")
+            opened = self.workspace.opened
+            self._log(f"opened {opened.name}")
+            self._bottom.clear()
+            if opened.left_out:
+                count = text.plural(len(opened.left_out), "value")
+                self._bottom.warn(f"{count} of {opened.name} could not be carried over; step 1 lists them", "warn")
             return True
         finally:
             self._opening = False
@@ -210,7 +232,7 @@ class App(ipywidgets.VBox):
     async def _export(self) -> None:
         name, content = await asyncio.to_thread(self.workspace.exported)
         self._bridge.download(name, content)
-        self._preset_saved = self.workspace.preset.copy()
+        self.workspace.mark_saved()
         self._results.tell_exported(f"{name}, {text.size(len(content))}")
         self._log(f"exported {name}")
         self._show_all()
@@ -241,19 +263,12 @@ class App(ipywidgets.VBox):
             self._tasks.start(self._show_device)
         self._show_all()
 
-    def _field_error(self, name: str, message: str) -> None:
-        if message:
-            self._errors[name] = message
-        else:
-            self._errors.pop(name, None)
-        self._show_all()
-
     def _no_webgl(self, change: Any) -> None:
         if change["new"] is False:
             self._bottom.warn(STILL, "info")
 
     def _failed(self, error: Exception) -> None:
-        self._bottom.warn(_words(error), "err")
+        self._bottom.warn(self.workspace.shortened(text.failure(error)), "err")
 
     # ---- what is shown
     def _why_off(self) -> str:
@@ -261,10 +276,7 @@ class App(ipywidgets.VBox):
             return "a file is being read"
         if not has_data(self.workspace.preset):
             return "there are no data. Choose a file to begin, or open the demonstration."
-        if self._errors:
-            name, message = next(iter(self._errors.items()))
-            return f"{FIELDS[name].label}: {message[:1].lower()}{message[1:]}"
-        return ""
+        return self._forms.what_is_wrong()
 
     def _show_all(self) -> None:
         """Bars, marks and locks; cheap, and right at any moment."""
@@ -272,21 +284,22 @@ class App(ipywidgets.VBox):
         why, says = self._why_off(), self._status(state)
         can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why
         self._top.show_state(says, can_act=can_act, can_stop=state.busy and state.phase is not Phase.STOPPING)
-        self._top.show_name(self.workspace.root, self.workspace.name, preset != self._preset_saved)
+        self._top.show_name(self.workspace.root, self.workspace.name, self.workspace.modified)
         self._show_bottom(state, says)
         self._bottom.show_reason("" if state.busy else why, self._to_correct() if not state.busy else None)
-        for form in self._forms.values():
-            form.lock(state.busy)
+        self._forms.show_run(busy=state.busy, epoch=state.epoch)
         self._data.lock(state.busy or self._opening)
-        facts = Facts(self._data_found, self._data_error, frozenset(self._errors), self._run_words(state))
+        self._data.show(self.workspace.opened, self._data_error, reading=self._opening)
+        facts = Facts(self.workspace.opened.found, self._data_error, frozenset(self._forms.errors), self._run_words(state))
         for index, title in enumerate(_TITLES):
             self._rail.show(index, standing(title, preset, facts))
 
     def _to_correct(self) -> Callable[[], None] | None:
-        return partial(self._go_to, next(iter(self._errors))) if self._errors else None
+        return partial(self._go_to, next(iter(self._forms.errors))) if self._forms.errors else None
 
     def _status(self, state: RunState) -> Status:
-        return status(state, self._reports.seconds, self._reports.rejected)
+        told = replace(state, message=self.workspace.shortened(state.message))
+        return status(told, self._reports.seconds, self._reports.rejected)
 
     def _run_words(self, state: RunState) -> str:
         return f"Run {state.folder.name}" if state.folder is not None else ""
@@ -352,38 +365,3 @@ class App(ipywidgets.VBox):
         else:
             self._backend = backend
             self._top.show_device(backend.name, *backend.memory())
-
-
-class _Reports:
-    """What has been reported of one run."""
-
-    def __init__(self):
-        self.last: EpochReport | None = None
-        self.losses: dict[int, float] = {}
-        self._began = time.monotonic()
-        self.seconds = 0.0
-        self.pace = 0.0
-        self.rejected = 0
-        #: Of every report, shown or not; taken from here by the frame that shows them.
-        self.warnings: list[str] = []
-
-    def add(self, report: EpochReport) -> None:
-        """Take one more; the pace follows the latest epochs, since schedules change what an epoch costs."""
-        if self.last is not None and not report.final:
-            took = report.seconds - self.last.seconds
-            self.pace = took if len(self.losses) < 2 else 0.7 * self.pace + 0.3 * took
-        elif not report.final:
-            self.pace = report.seconds
-        if not report.final:
-            self.rejected = 0 if report.search.accepted else self.rejected + 1
-        self.last = report
-        self.warnings.extend(report.warnings)
-        self.losses[report.epoch] = float(report.terms["data"])
-        self.seconds = report.seconds
-
-
-def _words(error: Exception) -> str:
-    said = (str(error) or type(error).__name__).rstrip(".")
-    if isinstance(error, OSError) and error.strerror:
-        said = f"{Path(str(error.filename)).name}: {error.strerror.lower()}" if error.filename else error.strerror
-    return said if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {said}"

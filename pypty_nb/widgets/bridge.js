@@ -17,6 +17,16 @@ function typing(target) {
   return target.closest?.("input, textarea, select, button, a, [contenteditable=true]");
 }
 
+// where Ctrl+Z already takes typed letters back
+function writing(target) {
+  return target.closest?.("input:not([type=checkbox]), textarea, [contenteditable=true]");
+}
+
+function named(event) {
+  if (!event.ctrlKey && !event.metaKey) return event.key;
+  return `ctrl+${event.shiftKey ? "shift+" : ""}${event.key.toLowerCase()}`;
+}
+
 function render({ model, el }) {
   el.style.display = "none";
   const root = () => el.closest(".pn-root");
@@ -29,10 +39,11 @@ function render({ model, el }) {
   const key = (event) => {
     // on the page every key is ours; in a notebook only those pressed inside
     const ours = document.body.dataset.voila !== undefined || root()?.contains(event.target);
-    if (!ours || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    if (!model.get("hotkeys").includes(event.key)) return;
+    const pressed = named(event);
+    const taken = pressed.startsWith("ctrl+") ? writing : typing;
+    if (!ours || event.altKey || taken(event.target) || !model.get("hotkeys").includes(pressed)) return;
     event.preventDefault();
-    model.send({ key: event.key });
+    model.send({ key: pressed });
   };
   const visible = () => document.hidden || model.send({ shown: -1 });
   model.on("msg:custom", message);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from io import BytesIO
 
 import numpy as np
@@ -20,9 +21,9 @@ MAPS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def shrink(array: np.ndarray) -> tuple[np.ndarray, int]:
-    """`array` (y, x, …) by block means to at most `MOST` pixels a side, and how many pixels became one."""
-    factor = max(1, -(-max(array.shape[:2]) // MOST))
+def shrink(array: np.ndarray, most: int = MOST) -> tuple[np.ndarray, int]:
+    """`array` (y, x, …) by block means to at most `most` pixels a side, and how many pixels became one."""
+    factor = max(1, -(-max(array.shape[:2]) // most))
     if factor == 1:
         return array, 1
     rows, columns = (length // factor for length in array.shape[:2])
@@ -56,6 +57,11 @@ def wheel(side: int = 96) -> np.ndarray:
     image = wave(np.where(radius <= 1, radius, 0) * np.exp(1j * np.arctan2(-y, x)))
     image[..., 3] = np.clip((1 - radius) * side / 2, 0, 1) * 255
     return image
+
+
+def data_url(image: np.ndarray) -> str:
+    """uint8 (y, x, 3 or 4) as a picture inside HTML."""
+    return "data:image/png;base64," + base64.b64encode(png(image)).decode()
 
 
 def png(image: np.ndarray) -> bytes:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import copy
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
 
-from pypty_nb.params import FIELDS, Preset, Table, known_name
+from pypty_nb.params import FIELDS, ParameterError, Preset, Table, known_name
 from pypty_nb.widgets import text
+from pypty_nb.widgets.editbar import EditBar
 from pypty_nb.widgets.fieldbox import FieldBox
+from pypty_nb.widgets.host import Host
+from pypty_nb.workspace import History
 
 LOCKED = "Fixed while the run is going."
+#: What every course over the epochs depends on, beside its own schedule.
+_EPOCHS = {"epoch_prev", "epoch_max", "wedge_mu"}
 Source = type[Table] | Sequence[str | type[Table]]
 
 
@@ -24,27 +30,29 @@ class Form(ipywidgets.VBox):
     source : a table, or a sequence of tables and parameter names
     title : str
         "" for a table's own.
-    on_error : called with a parameter's name and the message, "" once it is gone
-    soon : runs a call in the event loop's thread; a preset may be changed in another
+    host : Host
+        The page around it; without one the form stands alone.
     """
 
-    def __init__(self, preset: Preset, source: Source, title: str = "",
-                 on_error: Callable[[str, str], None] = lambda name, message: None,
-                 soon: Callable[..., object] = lambda call, *args: call(*args)):  # fmt: skip
+    def __init__(self, preset: Preset, source: Source, title: str = "", host: Host | None = None):
         # first, since a form that could not be made is closed all the same
-        self._unwatch: Callable[[], object] = lambda: None
+        self._leave: list[Callable[[], object]] = []
         self._boxes: dict[str, FieldBox] = {}
         self.preset = preset
-        self._on_error, self._soon = on_error, soon
+        self._host = host or Host()
+        self._history = self._host.history or History(preset)
+        if self._host.history is None:
+            self._leave.append(self._history.close)
         self._parts = _parts(source)
         self.names = [name for _, names in self._parts for name in names]
         self._locked = False
+        self._now: int | None = None
         self._basic = {name for name in self.names if FIELDS[name].level == "basic"}
         self._make_head(title or self._parts[0][0])
         self._sections = [self._section(heading) for heading, _ in self._parts]
         super().__init__([*self._head, *self._sections, self._nothing])
         self.add_class("pn-formbody")
-        self._unwatch = preset.watch(self._told)
+        self._leave += [preset.watch(self._told), self._edits.close]
         self.refilter()
 
     @property
@@ -55,8 +63,9 @@ class Form(ipywidgets.VBox):
     def box(self, name: str) -> FieldBox:
         """The field of one parameter, made if it was not yet."""
         if name not in self._boxes:
-            self._boxes[name] = FieldBox(self.preset, name, self._on_error)
+            self._boxes[name] = FieldBox(self.preset, name, self._host)
             self._boxes[name].lock(self._locked)
+            self._boxes[name].show_epoch(self._now)
         return self._boxes[name]
 
     def reveal(self, name: str) -> FieldBox:
@@ -77,13 +86,34 @@ class Form(ipywidgets.VBox):
         if locked == self._locked:
             return
         self._locked = locked
-        self._live.layout.display = "" if locked else "none"
+        self._edits.lock(locked)
+        self._say(LOCKED if locked else "")
         for box in self._boxes.values():
             box.lock(locked)
 
+    def show_epoch(self, now: int | None) -> None:
+        """Mark the epoch that a run has reached in every schedule; ``None`` where none is going."""
+        self._now = now
+        for box in self._boxes.values():
+            box.show_epoch(now)
+
+    def reset(self) -> None:
+        """Give all fields of the form their defaults, as one step that can be taken back.
+
+        Raises
+        ------
+        ParameterError
+            Where the defaults contradict a value that stands elsewhere.
+        """
+        defaults = {name: copy.deepcopy(FIELDS[name].default) for name in self.names}
+        self._history.change(defaults, "reset all")
+        for name in self.errors:
+            self._boxes[name].refresh()
+
     def close(self) -> None:
         """Take the form and its fields away and stop following the preset."""
-        self._unwatch()
+        for leave in self._leave:
+            leave()
         for box in self._boxes.values():
             box.close()
         super().close()
@@ -124,10 +154,11 @@ class Form(ipywidgets.VBox):
         row.add_class("pn-titlerow")
         search.add_class("pn-searchrow")
         search.layout.display = "" if len(self.names) > 8 else "none"
-        self._live = ipywidgets.HTML(LOCKED)
+        self._live = ipywidgets.HTML()
         self._live.add_class("pn-live")
-        self._live.layout.display = "none"
-        self._head = [row, self._live, search]
+        self._edits = EditBar(self._history, self.reset, self._refused, self._host.soon)
+        self._say("")
+        self._head = [row, self._live, search, self._edits]
         look = ipywidgets.Button(description="Expert")
         look.add_class("pn-quiet")
         look.on_click(lambda _button: setattr(self._level, "value", "Expert"))
@@ -144,13 +175,24 @@ class Form(ipywidgets.VBox):
             head.add_class("first")
         return ipywidgets.VBox([head])
 
-    def _told(self, names: frozenset[str]) -> None:
-        self._soon(self._changed, names)
+    def _say(self, words: str) -> None:
+        self._live.value = text.escape(words)
+        self._live.layout.display = "" if words else "none"
 
-    def _changed(self, names: Iterable[str]) -> None:
-        for name in names:
-            if name in self._boxes:
-                self._boxes[name].refresh()
+    def _refused(self, error: ParameterError) -> None:
+        self._say(" ".join(text.sentence(problem) for problem in error.problems))
+
+    def _told(self, names: frozenset[str]) -> None:
+        self._host.soon(self._changed, names)
+
+    def _changed(self, names: frozenset[str]) -> None:
+        if not self._locked:
+            self._say("")
+        for name in names & self._boxes.keys():
+            self._boxes[name].refresh()
+        if names & _EPOCHS:
+            for name in self._boxes.keys() - names:
+                self._boxes[name].redraw()
 
 
 def _parts(source: Source) -> list[tuple[str, list[str]]]:

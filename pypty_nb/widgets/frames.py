@@ -67,6 +67,8 @@ class Frames:
 
     async def _await_answer(self) -> None:
         try:
-            await asyncio.wait_for(self._answer.wait(), self._pace.patience)
+            # not wait_for, which in Python 3.11 may lose a cancellation that comes with the answer
+            async with asyncio.timeout(self._pace.patience):
+                await self._answer.wait()
         except TimeoutError:
             return  # slow, hidden or gone: the next frame goes out all the same, until the page is given up

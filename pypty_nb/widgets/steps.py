@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -38,6 +39,9 @@ STEPS: dict[str, tuple[type[Table], ...]] = {
     "Memory and files": tuple(table for table in TABLES if table not in _PLACED),
     "Results": (),
 }
+
+#: Steps whose form has long expressions and arrays, and takes a wider column.
+WIDE = {"Probe and object", "Optimise"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ def _data(preset: Preset, facts: Facts) -> Standing:
         shape, scan = preset.dataset.shape, preset.scan_size
         shape = (*scan, *shape[1:]) if scan is not None and len(shape) == 3 and scan[0] * scan[1] == shape[0] else shape
         return Standing("ok", text.shape(shape))
-    return Standing("ok", facts.data or "Chosen")
+    name = Path(preset.data_path).name
+    return Standing("ok", facts.data if facts.data.startswith(name) else name)
 
 
 def _calibrate(preset: Preset) -> Standing:

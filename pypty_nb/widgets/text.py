@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 MINUS, THIN = "\u2212", "\u202f"
 
@@ -71,3 +72,11 @@ def sentence(problem: str, name: str = "") -> str:
     text = problem.removeprefix(f"{name}: ") if name else problem
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?", "…")) else text + "."
+
+
+def failure(error: Exception) -> str:
+    """What went wrong, without a full stop; what nobody foresaw is named by its kind."""
+    said = (str(error) or type(error).__name__).rstrip(".")
+    if isinstance(error, OSError) and error.strerror:
+        said = f"{Path(str(error.filename)).name}: {error.strerror.lower()}" if error.filename else error.strerror
+    return said if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {said}"

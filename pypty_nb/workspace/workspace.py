@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pypty_nb.data import open_dataset
 from pypty_nb.initialize import demo_preset
-from pypty_nb.params import ParameterError, Preset
+from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, starts
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import RunFolder
+from pypty_nb.workspace.arrays import read_array, split
+from pypty_nb.workspace.history import History
+from pypty_nb.workspace.opening import Content, content_of
 from pypty_nb.workspace.runner import Runner, RunState
+
+DEMO = "Demonstration: a simulated specimen."
+
+
+@dataclass
+class Opened:
+    """What is open. All changes since it was opened share it.
+
+    Attributes
+    ----------
+    name : str
+    found : str
+        A sentence on what the file held, "" where none is open.
+    left_out : tuple of str
+        What could not be taken from it, one sentence each.
+    saved : Preset
+        The preset as it was opened, or last taken home.
+    """
+
+    name: str
+    found: str
+    left_out: tuple[str, ...]
+    saved: Preset
 
 
 class Workspace:
@@ -32,33 +59,85 @@ class Workspace:
     def __init__(self, root: Path, on_state: Callable[[RunState], None], on_report: Callable[[EpochReport], None]):
         self.root = root.resolve()
         self.preset = Preset()
-        self.name = "untitled"
+        self.history = History(self.preset, Opened("untitled", "", (), self.preset.frozen()))
         self.runner = Runner(on_state, on_report)
 
-    def use_demo(self) -> None:
-        """Take the simulated specimen that comes with the program."""
-        self.preset.update(demo_preset().to_dict())
-        self.name = "demo"
+    @property
+    def opened(self) -> Opened:
+        """What is open; undo and redo change it with the preset."""
+        return self.history.note
+
+    @property
+    def name(self) -> str:
+        """What the present work is called; the preset is exported under this name."""
+        return self.opened.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.history.note = replace(self.opened, name=name)
+
+    @property
+    def modified(self) -> bool:
+        """Whether the preset is another than the one opened, or last taken home."""
+        return self.preset != self.opened.saved
+
+    def mark_saved(self) -> None:
+        """The preset as it is now has been taken home."""
+        self.opened.saved = self.preset.frozen()
+
+    def use_demo(self) -> str:
+        """Take the simulated specimen that comes with the program; gives a sentence on it."""
+        return self._take(Content(dict(demo_preset().items()), DEMO), "demo")
 
     def use_file(self, path: Path) -> str:
-        """Take a data file, or a preset (``.json``), inside the project folder; gives a sentence on what was found.
+        """Take a file of patterns, or a preset (ours or the original program's), inside the project folder.
+
+        Patterns replace what belonged to those before, arrays with it; settings stay. A preset replaces everything.
+        Gives a sentence on what was found; `opened` says more.
 
         Raises
         ------
         ParameterError, OSError
-            Where the file is outside the folder, missing, or holds no patterns.
+            Where the file is outside the folder, missing, or holds neither.
         """
         path = self.inside(path)
-        if path.suffix == ".json":
-            self.preset.update(Preset.from_json(path).to_dict())
-            found = f"Preset {path.name}"
-        else:
-            dataset = open_dataset(path)
-            shape = " × ".join(map(str, dataset.shape))
-            self.preset.update(data_path=str(path), dataset=None)
-            found = f"{path.name}: {shape}"
-        self.name = path.stem
-        return found
+        return self._take(content_of(path, self.preset), path.stem)
+
+    def use_start(self, name: str) -> None:
+        """Take a named start's settings; data, calibration and arrays stay.
+
+        Raises
+        ------
+        ParameterError
+            Where there is none of that name, or it contradicts the present data.
+        """
+        self.history.change(starts.settings_of(name), f"start “{name}”")
+
+    def load_array(self, name: str, typed: str) -> None:
+        """Give the parameter `name` the array in a file inside the project folder: ``a.npy``, or ``b.h5:dataset``.
+
+        Raises
+        ------
+        ParameterError
+            Where the file is outside the folder, holds no such array, or the parameter refuses it.
+        """
+        name = known_name(name)
+        file, dataset = split(typed)
+        try:
+            array = read_array(self.inside(file), dataset, name)
+        except ParameterError as error:
+            raise ParameterError(*map(self.shortened, error.problems)) from error
+        self.history.change({name: array}, f"load {FIELDS[name].label}")
+
+    def _take(self, content: Content, name: str) -> str:
+        saved = self.preset.copy()
+        saved.update(content.values)
+        self.history.change(content.values, f"open {name}", Opened(name, content.found, content.left_out, saved.frozen()))
+        return content.found
+
+    def shortened(self, message: str) -> str:
+        """`message` with files of the project folder named as they lie in it."""
+        return message.replace(f"{self.root}{os.sep}", "")
 
     def inside(self, path: Path) -> Path:
         """`path` where it lies in the project folder, symbolic links followed.

@@ -1,21 +1,35 @@
-"""Step 1: choose a file of the project folder, or the demonstration."""
+"""Step 1: choose a file of the project folder, or the demonstration; and what to start from."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import ipywidgets
 
 from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.starts import StartPanel
 from pypty_nb.widgets.views.parts import unseen
+from pypty_nb.workspace import Opened
+from pypty_nb.workspace.arrays import SUFFIXES as ARRAYS
 
-#: What can be opened: patterns, and presets.
-SUFFIXES = (".h5", ".hdf5", ".npy", ".json")
+#: What can be opened: patterns, presets, and presets of the original program.
+SUFFIXES = (".h5", ".hdf5", ".npy", ".json", ".zip", ".pkl", ".nxs")
 _DEEP, _MANY = 4, 500
 _SKIPPED = {"runs", "node_modules", "__pycache__"}
+_LISTED = 6
 NOTHING = "Nothing chosen. Choose a file to begin, or open the demonstration."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is called when a file (its path relative to the root), the demonstration or a named start is asked for."""
+
+    file: Callable[[Path], None]
+    demo: Callable[[], None]
+    start: Callable[[str], None]
 
 
 class DataPanel(ipywidgets.VBox):
@@ -24,16 +38,16 @@ class DataPanel(ipywidgets.VBox):
     Parameters
     ----------
     root : Path
-    on_file : called with a path relative to `root`
-    on_demo : called when the demonstration is asked for
+    asked : Asked
     """
 
-    def __init__(self, root: Path, on_file: Callable[[Path], None], on_demo: Callable[[], None]):
+    def __init__(self, root: Path, asked: Asked):
         self._root = root
+        self._starts = StartPanel(asked.start)
         self._filter = ipywidgets.Text(placeholder="Find a file", tooltip="Find a file")
         self._filter.add_class("pn-grow")
         again = ipywidgets.Button(description="Refresh", tooltip="Read the folder again")
-        self._files = unseen(ipywidgets.Select(options=[], rows=8, description="Files of the project folder"))
+        self._files = unseen(ipywidgets.Select(options=[], rows=5, description="Files of the project folder"))
         self._files.add_class("pn-files")
         self._count = ipywidgets.HTML()
         self._count.add_class("pn-help")
@@ -50,15 +64,15 @@ class DataPanel(ipywidgets.VBox):
         title.add_class("pn-title")
         head.add_class("pn-h")
         head.add_class("first")
-        super().__init__([title, head, search, self._files, self._count, buttons, self._found])
+        super().__init__([title, head, search, self._files, self._count, buttons, self._found, self._starts])
         self.add_class("pn-formbody")
         self._filter.observe(lambda _change: self._show_files(), "value")
         self._files.observe(lambda _change: self._dress(), "value")
         again.on_click(lambda _button: self.refresh())
-        self._open.on_click(lambda _button: self._files.value and on_file(Path(self._files.value)))
-        self._demo.on_click(lambda _button: on_demo())
+        self._open.on_click(lambda _button: self._files.value and asked.file(Path(self._files.value)))
+        self._demo.on_click(lambda _button: asked.demo())
         self._locked = False
-        self.tell(NOTHING)
+        self._tell(NOTHING)
         self.refresh()
 
     def refresh(self) -> None:
@@ -70,12 +84,31 @@ class DataPanel(ipywidgets.VBox):
         """Let nothing be opened while a run is going, or a file is being read."""
         self._locked = locked
         self._demo.disabled = locked
+        self._starts.lock(locked)
         self._dress()
 
-    def tell(self, words: str, kind: str = "") -> None:
-        """Say what was found, or what is wrong ("err")."""
+    def show(self, opened: Opened, error: str, *, reading: bool) -> None:
+        """Say what is open, or why nothing new is."""
+        if reading:
+            self._tell("Reading …")
+        elif error:
+            self._tell(error, "err")
+        elif opened.found:
+            self._tell(opened.found, "ok", _left_out(opened.left_out))
+        else:
+            self._tell(NOTHING)
+
+    def tell_start(self, words: str, kind: str) -> None:
+        """Say what became of the start asked for."""
+        self._starts.tell(words, kind)
+
+    def arrays(self) -> list[str]:
+        """Files of the project folder that arrays could be read from."""
+        return [path.as_posix() for path in find(self._root, ARRAYS)]
+
+    def _tell(self, words: str, kind: str = "", more: str = "") -> None:
         mark = text.mark(kind) + " " if kind else ""
-        self._found.value = f'<div class="{kind or "m"}">{mark}{text.escape(words)}</div>'
+        self._found.value = f'<div class="{kind or "m"}">{mark}{text.escape(words)}</div>{more}'
 
     def _show_files(self) -> None:
         words = self._filter.value.lower().split()
@@ -95,8 +128,8 @@ class DataPanel(ipywidgets.VBox):
                 self._count.value = "no longer there"
 
 
-def find(root: Path) -> Iterator[Path]:
-    """Files that can be opened below `root`, relative to it; links that lead out of it are left out."""
+def find(root: Path, suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[Path]:
+    """Files with one of `suffixes` below `root`, relative to it; links that lead out of it are left out."""
     seen = 0
     for folder, names, files in os.walk(root):
         here = Path(folder)
@@ -104,7 +137,7 @@ def find(root: Path) -> Iterator[Path]:
         names[:] = sorted(name for name in names if deep < _DEEP and name not in _SKIPPED and not name.startswith("."))
         for name in sorted(files):
             path = here / name
-            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.resolve().is_relative_to(root):
+            if path.suffix.lower() in suffixes and not name.startswith(".") and path.resolve().is_relative_to(root):
                 yield path.relative_to(root)
                 seen += 1
                 if seen == _MANY:
@@ -116,3 +149,12 @@ def _counted(kept: int, count: int) -> str:
         return f"No {', '.join(SUFFIXES)} files in this folder."
     more = f"{_MANY} and more" if count >= _MANY else str(count)
     return f"{kept} of {more} files" if kept != count else f"{more} file{'s' if count > 1 else ''}"
+
+
+def _left_out(sentences: tuple[str, ...]) -> str:
+    """What was not carried over, as a list."""
+    if not sentences:
+        return ""
+    items = "".join(f"<li>{text.escape(sentence)}</li>" for sentence in sentences[:_LISTED])
+    more = f"<li>and {len(sentences) - _LISTED} more</li>" if len(sentences) > _LISTED else ""
+    return f'<div class="pn-left">{text.mark("warn")} Not carried over:<ul>{items}{more}</ul></div>'

@@ -32,7 +32,7 @@ class Rail(ipywidgets.VBox):
         self._tiles = [_Tile(f"{index + 1} {title}", index, on_open) for index, title in enumerate(titles)]
         images = ipywidgets.Checkbox(value=True, description="Live images", indent=False)
         images.observe(lambda change: on_images(bool(change["new"])), "value")
-        keys = ipywidgets.HTML('<span class="m s"><code>Space</code> run, pause, resume</span>')
+        keys = ipywidgets.HTML('<span class="m s"><code>Space</code> run, pause, resume<br><code>Ctrl Z</code> undo</span>')
         foot, space = ipywidgets.VBox([images, keys]), ipywidgets.HTML()
         foot.add_class("pn-railfoot")
         space.add_class("pn-grow")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -230,11 +229,6 @@ def round_length(about: float) -> tuple[float, str]:
     length = min((step * power for step in _ROUND), key=lambda known: abs(math.log(known / about)))
     unit, size = next(((unit, size) for unit, size in _UNITS if length >= size), ("Å", 1.0))
     return length, f"{length / size:g} {unit}"
-
-
-def data_url(image: np.ndarray) -> str:
-    """uint8 (y, x, 4) as a picture inside HTML."""
-    return "data:image/png;base64," + base64.b64encode(colour.png(image)).decode()
 
 
 def _html(value: str, name: str) -> ipywidgets.HTML:

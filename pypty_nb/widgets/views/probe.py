@@ -10,7 +10,7 @@ import numpy as np
 from pypty_nb.widgets import colour, text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.views.parts import counted, labelled, side
-from pypty_nb.widgets.views.picture import Frame, Picture, data_url
+from pypty_nb.widgets.views.picture import Frame, Picture
 from pypty_nb.widgets.views.view import Scene
 
 EMPTY = "No probe yet.<br>It appears after epoch 1."
@@ -24,7 +24,7 @@ class Probe:
     def __init__(self, bridge: Bridge):
         self._scene: Scene | None = None
         self._setting = False
-        wheel = f'<img class="pn-wheel" alt="hue is phase, brightness amplitude" src="{data_url(colour.wheel())}">'
+        wheel = f'<img class="pn-wheel" alt="hue is phase, brightness amplitude" src="{colour.data_url(colour.wheel())}">'
         self._picture = Picture(bridge, "", EMPTY, wheel)
         self._mode, self._scenario = counted("Mode"), counted("Scenario")
         self._scenario.layout.display = "none"
@@ -77,7 +77,7 @@ def _strip(modes: np.ndarray, chosen: int) -> str:
     rows = []
     for index in range(first, min(first + _MODES_SHOWN, len(share))):
         every = max(1, max(modes.shape[:2]) // _THUMB)
-        image = data_url(colour.wave(modes[::every, ::every, index]))
+        image = colour.data_url(colour.wave(modes[::every, ::every, index]))
         current = " cur" if index == chosen else ""
         rows.append(
             f'<div class="mt{current}"><img alt="mode {index + 1}" src="{image}">'

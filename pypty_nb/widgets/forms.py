@@ -1,0 +1,69 @@
+"""The forms of all steps: each made when first opened, all told the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pypty_nb.params import FIELDS, Preset
+from pypty_nb.widgets.form import Form
+from pypty_nb.widgets.host import Host
+from pypty_nb.widgets.steps import STEPS
+
+_TITLES = tuple(STEPS)
+#: What a form is called where its step has another title above it.
+_CALLED = {"Data": "Patterns"}
+
+
+class Forms:
+    """The forms of the steps, and what is wrong in them.
+
+    Parameters
+    ----------
+    preset : Preset
+    host : Host
+    """
+
+    def __init__(self, preset: Preset, host: Host):
+        self._preset = preset
+        self._on_error = host.on_error
+        self._host = replace(host, on_error=self._heard)
+        self._made: dict[int, Form] = {}
+        self._locked = False
+        self._now: int | None = None
+        #: Parameter and message of every field whose text was refused.
+        self.errors: dict[str, str] = {}
+
+    def of(self, index: int) -> Form | None:
+        """The form of a step; ``None`` where it has no parameters."""
+        title = _TITLES[index]
+        if index not in self._made and STEPS[title]:
+            form = Form(self._preset, STEPS[title], _CALLED.get(title, title), self._host)
+            form.lock(self._locked)
+            form.show_epoch(self._now)
+            self._made[index] = form
+        return self._made.get(index)
+
+    def step_of(self, name: str) -> int:
+        """The step whose form holds the parameter `name`."""
+        return next(index for index, tables in enumerate(STEPS.values()) if any(name in table.fields() for table in tables))
+
+    def show_run(self, *, busy: bool, epoch: int) -> None:
+        """Lock the fields while a run is going, and mark where it is."""
+        self._locked, self._now = busy, epoch if busy else None
+        for form in self._made.values():
+            form.lock(busy)
+            form.show_epoch(self._now)
+
+    def what_is_wrong(self) -> str:
+        """The first refused field and why, in words; "" where there is none."""
+        if not self.errors:
+            return ""
+        name, message = next(iter(self.errors.items()))
+        return f"{FIELDS[name].label}: {message[:1].lower()}{message[1:]}"
+
+    def _heard(self, name: str, message: str) -> None:
+        if message:
+            self.errors[name] = message
+        else:
+            self.errors.pop(name, None)
+        self._on_error(name, message)

@@ -1,0 +1,271 @@
+"""Opening files: what other data leave behind, presets of the original program, arrays, named starts."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from pypty_nb.data import DataError
+from pypty_nb.params import ParameterError, Preset, same, starts
+from pypty_nb.workspace import Workspace
+from pypty_nb.workspace.arrays import split
+from pypty_nb.workspace.opening import defaults_for_other_data
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path, lambda state: None, lambda report: None)
+
+
+def counts(*shape: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 9, shape, np.uint8)
+
+
+#: What describes one measurement, and settings that another one keeps.
+MEASURED: dict[str, Any] = {
+    "dataset": counts(6, 8, 8),
+    "scan_size": (2, 3),
+    "probe": np.ones((12, 12, 2), complex),
+    "obj": np.ones((20, 20, 1, 1), complex),
+    "positions": np.zeros((6, 2)),
+    "tilts": np.zeros((6, 6)),
+    "beam_current": np.ones(6),
+    "static_background": np.ones((8, 8)),
+    "aperture_mask": np.ones((8, 8)),
+    "mean_pattern": np.ones((8, 8)),
+    "beam_ctf": np.ones((8, 8)),
+    "probe_marker": np.zeros(6, int),
+    "window": np.ones((8, 8)),
+    "sequence": [0, 1],
+    "phase_plate_in_h5": "plates.h5",
+}
+KEPT: dict[str, Any] = {
+    "acc_voltage": 200.0,
+    "pixel_size_x_A": 0.2,
+    "slice_distances": [10.0, 12.0],
+    "aberrations": [100.0, 3.0],
+    "defocus_array": [500.0],
+    "data_pad": 2,
+    "flip_ky": True,
+    "epoch_max": 7,
+    "update_probe": "lambda x: x >= 2",
+}
+
+
+def test_other_data_replace_what_belonged_to_the_first(workspace: Workspace, tmp_path: Path) -> None:
+    np.save(tmp_path / "other.npy", counts(4, 5, 16, 16))
+    workspace.preset.update({**MEASURED, **KEPT})
+    assert workspace.use_file(Path("other.npy")) == "other.npy: 4 × 5 × 16 × 16"
+    preset = workspace.preset
+    assert preset == Preset(**KEPT, data_path=str(tmp_path / "other.npy"), scan_size=(4, 5))
+    workspace.history.undo()
+    assert preset.scan_size == (2, 3)
+    assert preset.probe.shape == (12, 12, 2)
+    assert workspace.name == "untitled"
+
+
+def test_small_things_stay() -> None:
+    preset = Preset(window=[0.3, 0.5], static_background=12.0, tilts=np.full((1, 6), 0.1), defocus_array=[3.0])
+    assert set(defaults_for_other_data(preset)) == {"dataset", "sequence", "scan_size", "phase_plate_in_h5"}
+
+
+def test_virtual_detectors_go_with_their_loss(workspace: Workspace, tmp_path: Path) -> None:
+    np.save(tmp_path / "other.npy", counts(6, 8, 8))
+    workspace.preset.update(masks=np.ones((2, 8, 8)), dataset=np.ones((6, 2)), algorithm="lsq_compressed")
+    workspace.use_file(Path("other.npy"))
+    assert (workspace.preset.masks, workspace.preset.algorithm) == (None, "lsq_sqrt")
+
+
+def test_the_same_file_again_keeps_its_arrays(workspace: Workspace, tmp_path: Path) -> None:
+    np.save(tmp_path / "scan.npy", counts(6, 8, 8))
+    workspace.use_file(Path("scan.npy"))
+    workspace.preset.update(positions=np.ones((6, 2)), scan_size=(2, 3))
+    workspace.use_file(Path("scan.npy"))
+    assert len(workspace.preset.positions) == 6
+    assert workspace.preset.scan_size == (2, 3)
+
+
+def test_modified_and_taken_home(workspace: Workspace, tmp_path: Path) -> None:
+    np.save(tmp_path / "scan.npy", counts(6, 8, 8))
+    assert not workspace.modified
+    workspace.use_file(Path("scan.npy"))
+    assert not workspace.modified
+    workspace.preset.epoch_max = 3
+    assert workspace.modified
+    workspace.mark_saved()
+    assert not workspace.modified
+    workspace.history.undo()
+    assert workspace.modified
+
+
+ORIGINAL = {
+    "acc_voltage": 200, "update_probe": "lambda x: x >= 10", "data_path": "scan.npy", "epoch_max": -4, "puzzle": 3,
+}  # fmt: skip
+
+
+def test_a_pickle_of_the_original(workspace: Workspace, tmp_path: Path) -> None:
+    np.save(tmp_path / "scan.npy", counts(6, 8, 8))
+    (tmp_path / "params.pkl").write_bytes(pickle.dumps(ORIGINAL))
+    found = workspace.use_file(Path("params.pkl"))
+    assert found == "Preset params.pkl of the original program, 3 values changed"
+    assert workspace.preset.acc_voltage == 200
+    assert workspace.preset.data_path == str(tmp_path / "scan.npy")
+    left = workspace.opened.left_out
+    assert len(left) == 2
+    assert any("puzzle" in sentence for sentence in left)
+
+
+@pytest.mark.parametrize("name", ["run.nxs", "run.h5"])
+def test_the_originals_group_in_hdf5(workspace: Workspace, tmp_path: Path, name: str) -> None:
+    with h5py.File(tmp_path / name, "w") as file:
+        file.create_group("entry/reconstruction/reconstruction parameters")["acc_voltage"] = 300.0
+    workspace.use_file(Path(name))
+    assert workspace.preset.acc_voltage == 300
+    assert workspace.opened.left_out == ()
+
+
+def test_an_hdf5_file_with_neither_says_what_patterns_need(workspace: Workspace, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "no.h5", "w") as file:
+        file["image"] = np.ones((4, 4))
+    before = workspace.preset.copy()
+    with pytest.raises(DataError, match=r"no dataset 'data'; it holds image") as caught:
+        workspace.use_file(Path("no.h5"))
+    assert str(tmp_path) not in workspace.shortened(str(caught.value))
+    assert workspace.preset == before
+    assert workspace.history.undoable == ""
+
+
+def test_an_exported_preset_is_opened_again(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.preset.update({**MEASURED, **KEPT})
+    before = workspace.preset.copy()
+    name, content = workspace.exported()
+    assert name == "untitled.zip"
+    (tmp_path / name).write_bytes(content)
+    workspace.preset.reset()
+    assert workspace.use_file(Path(name)) == "Preset untitled.zip"
+    assert workspace.preset == before
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{}, {"a.json": "{}", "b.json": "{}"}, {"../a.json": "{}"}, {"a.json": "{}", "a.py": ""}, {"f/a.json": "{}"}, {"a.h5": ""}],
+)
+def test_other_archives_are_refused(workspace: Workspace, tmp_path: Path, members: dict[str, str]) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ParameterError, match="packed preset holds one"):
+        workspace.use_file(Path("a.zip"))
+
+
+def test_no_archive_at_all(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK nothing")
+    with pytest.raises(ParameterError, match="cannot be unpacked"):
+        workspace.use_file(Path("a.zip"))
+
+
+# ---- arrays
+@pytest.mark.parametrize(
+    ("typed", "file", "dataset"),
+    [
+        ("a.npy", "a.npy", ""),
+        (" sub/a.H5 ", "sub/a.H5", ""),
+        ("a.h5:entry/probe", "a.h5", "entry/probe"),
+        ("sub.h5/a.h5:x", "sub.h5", "a.h5:x"),
+        ("a.hdf5/entry/probe", "a.hdf5", "entry/probe"),
+        ("a.nxs::/entry", "a.nxs", "entry"),
+    ],
+)
+def test_file_and_dataset(typed: str, file: str, dataset: str) -> None:
+    assert split(typed) == (Path(file), dataset)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    np.save(tmp_path / "probe.npy", np.full((8, 8, 2), 1 + 1j, np.complex64))
+    with h5py.File(tmp_path / "arrays.h5", "w") as file:
+        file["entry/probe"] = np.ones((8, 8, 1))
+        file["entry/positions"] = np.zeros((6, 2))
+        file["entry/offsets"] = np.ones((6, 2))
+        file["entry/name"] = "text"
+        file["away"] = h5py.ExternalLink("../outside.h5", "secret")
+    with h5py.File(tmp_path.parent / "outside.h5", "w") as file:
+        file["secret"] = np.ones((8, 8, 1))
+    return tmp_path
+
+
+def test_an_array_is_loaded(workspace: Workspace, stored: Path) -> None:
+    workspace.load_array("probe", "probe.npy")
+    assert workspace.preset.probe.shape == (8, 8, 2)
+    assert workspace.preset.probe.dtype == np.complex64
+    assert workspace.history.undoable == "load Initial probe"
+    workspace.load_array("probe", "arrays.h5")
+    assert workspace.preset.probe.shape == (8, 8, 1)
+    workspace.load_array("positions", "arrays.h5:entry/offsets")
+    assert workspace.preset.positions.tolist() == [[1, 1]] * 6
+    workspace.history.undo()
+    workspace.history.undo()
+    assert workspace.preset.probe.shape == (8, 8, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "message"),
+    [
+        ("probe", "gone.npy", "there is no file gone.npy"),
+        ("probe", "../outside.h5:secret", "outside the project folder"),
+        ("probe", "/etc/passwd", "outside the project folder"),
+        ("probe", "arrays.h5:away", "lies in another file"),
+        ("probe", "arrays.h5:entry", "has no dataset 'entry'"),
+        ("probe", "arrays.h5:entry/name", "an array is of numbers"),
+        ("positions", "arrays.h5", r"entry/offsets \(6 × 2\), entry/positions \(6 × 2\)"),
+        ("positions", "probe.npy", r"positions: must be an array"),
+        ("probe", "probe.txt", "arrays are read from .npy"),
+        ("probe", "bad.npy", "cannot be read"),
+        ("probe", "objects.npy", "cannot be read"),
+        ("probe", "bad.h5", "cannot be read"),
+    ],
+)
+def test_an_array_is_refused(workspace: Workspace, stored: Path, name: str, typed: str, message: str) -> None:
+    (stored / "bad.npy").write_bytes(b"nothing")
+    (stored / "bad.h5").write_bytes(b"nothing")
+    np.save(stored / "objects.npy", np.array([{}], dtype=object))
+    before = workspace.preset.copy()
+    with pytest.raises(ParameterError, match=message) as caught:
+        workspace.load_array(name, typed)
+    assert f"{stored}/" not in str(caught.value)
+    assert workspace.preset == before
+
+
+# ---- named starts
+@pytest.mark.parametrize("name", starts.available())
+def test_a_start_is_taken_with_the_data_at_hand(workspace: Workspace, name: str) -> None:
+    workspace.preset.update({**MEASURED, **KEPT, "atv_weight": 1e-3, "compute_batch": 7})
+    before = workspace.preset.copy()
+    workspace.use_start(name)
+    preset = workspace.preset
+    for kept in (*MEASURED.keys() - {"window"}, "acc_voltage", "pixel_size_x_A", "aberrations", "data_pad", "flip_ky"):
+        assert same(preset[kept], before[kept]), kept
+    for given, (_, value) in Preset.named(name).diff().items():
+        assert same(preset[given], value), given
+    assert preset.atv_weight == 0
+    assert preset.compute_batch in {1, "auto"}
+    assert workspace.history.undoable == f"start “{name}”"
+    workspace.history.undo()
+    assert preset == before
+
+
+def test_a_start_leaves_virtual_detectors_their_loss(workspace: Workspace) -> None:
+    workspace.preset.update(masks=np.ones((2, 8, 8)), dataset=np.ones((6, 2)), algorithm="lsq_compressed")
+    workspace.use_start("default")
+    assert workspace.preset.algorithm == "lsq_compressed"
+
+
+def test_an_unknown_start(workspace: Workspace) -> None:
+    with pytest.raises(ParameterError, match="there are default"):
+        workspace.use_start("best")
