@@ -7,6 +7,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from traitlets.config import Config
+
 from pypty_nb.params import ParameterError
 
 #: What a kernel of the page reads: the project folder, and whether to start with the demo.
@@ -49,25 +51,25 @@ def serve(page: Page) -> None:
 
     os.environ[ROOT_VARIABLE] = str(page.root)
     os.environ[DEMO_VARIABLE] = "1" if page.demo else "0"
-    Voila.launch_instance(argv=arguments(page, notebook()))
+    arguments = [str(notebook()), "--template=pypty_nb"]
+    Voila.launch_instance(argv=arguments if page.open_browser else [*arguments, "--no-browser"], config=settings(page))
 
 
-def arguments(page: Page, path: Path) -> list[str]:
-    """Voila's command line. All settings stand here: a voila.json would be read from whatever folder one is in."""
-    found = [
-        str(path),
-        "--template=pypty_nb",
-        f"--Voila.ip={HOST}",
-        f"--port={page.port}",
-        "--Voila.port_retries=0",
+def settings(page: Page) -> Config:
+    """Voila's settings. All stand here: a voila.json would be read from whatever folder one is in."""
+    return Config(
+        Voila={
+            "ip": HOST,
+            "port": page.port,
+            "port_retries": 0,
+            # the command says where the page is; what else is normal needs no line in a terminal
+            "log_level": "ERROR",
+            "tornado_settings": {"websocket_max_message_size": _UPLOAD_BYTES},
+        },
         # kernels of closed pages stay behind otherwise (voila issue 1458)
-        f"--MappingKernelManager.cull_idle_timeout={_CULL_AFTER_S}",
-        "--MappingKernelManager.cull_interval=60",
-        f"--Voila.tornado_settings={{'websocket_max_message_size': {_UPLOAD_BYTES}}}",
-        "--VoilaConfiguration.show_tracebacks=False",
-        "--Application.log_level=WARN",
-    ]
-    return found if page.open_browser else [*found, "--no-browser"]
+        MappingKernelManager={"cull_idle_timeout": _CULL_AFTER_S, "cull_interval": 60},
+        VoilaConfiguration={"show_tracebacks": False},
+    )
 
 
 def choose_root(root: Path) -> Path:
