@@ -300,6 +300,12 @@ def test_what_cannot_be_evaluated_is_named(change: dict[str, Any], words: str) -
         evaluate({**problem(), **change})
 
 
+def test_masks_must_match_the_signals() -> None:
+    params = problem(detectors=4, algorithm="lsq_compressed")
+    with pytest.raises(ParameterError, match="masks: has 3 detectors; the data hold 4 signals"):
+        evaluate({**params, "masks": params["masks"][:3]})
+
+
 def test_padding_must_hold_whole_measured_pixels() -> None:
     with pytest.raises(ParameterError, match="data_pad: must be a multiple of upsample_pattern = 2"):
         evaluate(problem(data_pad=3, upsample_pattern=2))

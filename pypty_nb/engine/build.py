@@ -92,11 +92,15 @@ def centred(setup: Setup, signals: np.ndarray) -> np.ndarray:
 
 def _dataset(preset: Preset) -> Dataset:
     signals = preset.masks is not None
-    if preset.dataset is not None:
-        return ArrayDataset(preset.dataset, signals=signals)
-    if not preset.data_path:
+    if preset.dataset is None and not preset.data_path:
         raise ParameterError("data_path: no measurements are given; name a file, or give an array as dataset")
-    return open_dataset(preset.data_path, signals=signals)
+    if preset.dataset is not None:
+        dataset = ArrayDataset(preset.dataset, signals=signals)
+    else:
+        dataset = open_dataset(preset.data_path, signals=signals)
+    if signals and dataset.shape[1] != len(preset.masks):
+        raise ParameterError(f"masks: has {len(preset.masks)} detectors; the data hold {dataset.shape[1]} signals a pattern")
+    return dataset
 
 
 def _layout(preset: Preset, dataset: Dataset) -> tuple[Preprocessing, ReadoutLayout]:
