@@ -164,3 +164,8 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def button(page, name: str):
+    """The button called exactly `name`."""
+    return page.get_by_role("button", name=name, exact=True)

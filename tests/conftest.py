@@ -11,7 +11,7 @@ import pytest
 
 from pypty_nb import Preset
 from pypty_nb.engine import simulate
-from tests.browser import browser, site
+from tests.browser import browser, leave, open_page, site
 
 # fixtures of the whole session, here so that all browser tests share one server and one browser
 __all__ = ["browser", "site"]
@@ -64,6 +64,16 @@ def _tiny() -> Preset:
             "epoch_max": EPOCHS,
         }
     )
+
+
+@pytest.fixture
+def page(browser, site):
+    """A fresh page; at its end nothing may have left the host, and nothing been complained about."""
+    page, record = open_page(browser, site)
+    yield page
+    leave(page)
+    assert record.foreign(site) == []
+    assert record.complaints == []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

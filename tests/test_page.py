@@ -11,7 +11,7 @@ import pytest
 
 from pypty_nb.params import Preset
 from pypty_nb.runs import RunFolder
-from tests.browser import PATIENCE_MS, Site, chromium, leave, open_page
+from tests.browser import PATIENCE_MS, Site, button, chromium, leave, open_page
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
@@ -19,20 +19,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 EPOCH = re.compile(r"Epoch (\d+) of")
 LOSS = re.compile(r"data loss ([\d\u202f.e+−-]+)")
-
-
-@pytest.fixture
-def page(browser, site):
-    """A fresh page; at its end nothing may have left the host, and nothing been complained about."""
-    page, record = open_page(browser, site)
-    yield page
-    leave(page)
-    assert record.foreign(site) == []
-    assert record.complaints == []
-
-
-def button(page, name: str):
-    return page.get_by_role("button", name=name, exact=True)
 
 
 def open_demo(page) -> None:

@@ -9,25 +9,11 @@ import numpy as np
 import pytest
 
 from pypty_nb.params import Preset, Schedule, same
-from tests.browser import PATIENCE_MS, Site, leave, open_page
+from tests.browser import PATIENCE_MS, Site, button, leave, open_page
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
-
-
-@pytest.fixture
-def page(browser, site):
-    """A fresh page; at its end nothing may have left the host, and nothing been complained about."""
-    page, record = open_page(browser, site)
-    yield page
-    leave(page)
-    assert record.foreign(site) == []
-    assert record.complaints == []
-
-
-def button(page, name: str):
-    return page.get_by_role("button", name=name, exact=True)
 
 
 def open_step(page, title: str, *, expert: bool = False) -> None:
