@@ -525,3 +525,15 @@ def test_each_constraint_has_its_column_when_asked(tiny: Preset, tmp_path: Path)
     assert float(rows[-1]["L1, absorption"]) == report.terms["L1, absorption"]
     assert [float(row["L1, phase"]) > 0 for row in rows] == [False, False] + [True] * (len(rows) - 2)
     assert "Constraints contribution" not in rows[0]
+
+
+@pytest.mark.parametrize("stopped_after", [2, 3, 4])
+def test_a_schedule_that_steps_where_a_run_is_resumed_resets_the_history_there_too(
+    tiny: Preset, tmp_path: Path, stopped_after: int
+) -> None:
+    tiny.update(update_probe="lambda x: x >= 3", phase_norm_weight="lambda x: 0.1 * (x >= 4)")
+    whole = run_ptychography(tiny)
+    run = RecordedRun.start(tiny, tmp_path / "run")
+    for _ in range(stopped_after):
+        next(run)
+    same_points(list(RecordedRun.resume(tmp_path / "run"))[-1].point, whole.point)

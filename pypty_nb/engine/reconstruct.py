@@ -162,14 +162,16 @@ class Reconstruction:
             return replace(evaluation, gradient=chosen(self.backend, terms.changes).pull(gradient, point))
 
         previous: tuple[Terms, Evaluation] | None = None
+        # a run that is resumed where a schedule steps must forget what it learnt before, as one never interrupted would
+        minimised = self._terms_at(self._state.epoch - 1) if self._state.history.pairs else None
         for epoch in range(self._state.epoch, self.preset.epoch_max):
             terms = self._terms_at(epoch)
-            if self._reset_at(epoch) or (previous is not None and previous[0] != terms):
+            if self._reset_at(epoch) or (minimised is not None and minimised != terms):
                 self._state = replace(self._state, history=History())
                 previous = None
             if previous is None:
                 previous = terms, evaluated(self._state.point, terms)
-            start = previous[1]
+            minimised, start = previous
             _require_finite(start, epoch)
             following, report, warnings = self._step(epoch, terms, start, evaluated)
             previous = terms, following

@@ -97,14 +97,14 @@ class History:
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def _go(self, values: Mapping[str, Any], note: Any) -> None:
-        noted, self.note, self._going = self.note, note, True
+        noted, self.note, self._going, done = self.note, note, True, False
         try:
             self._preset.update(values)
-        except Exception:
-            self.note = noted
-            raise
+            done = True
         finally:
             self._going = False
+            if not done:
+                self.note = noted
 
     def _changed(self, names: frozenset[str]) -> None:
         before = {name: self._values[name] for name in names}

@@ -35,11 +35,6 @@ class Array(Field, param.Parameter):
             words = (None, *words)
         super().__init__(default, words=words, allow_None=None in words, **kwargs)
 
-    def accept(self, value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            return self._accept_constant(value)
-        return super().accept(value)
-
     def axes_of(self, shape: tuple[int, ...]) -> tuple[str, ...]:
         """The names of the axes of an array of `shape`; empty where no declared shape is like it."""
         return next((_axes(declared) for declared in self.shapes if _fits(shape, declared)), ())

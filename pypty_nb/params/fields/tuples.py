@@ -39,11 +39,6 @@ class Numbers(Field, param.Parameter):
             words = (None, *words)
         super().__init__(default, words=words, allow_None=None in words, **kwargs)
 
-    def accept(self, value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            return self._accept_constant(value)
-        return super().accept(value)
-
     def _accept_constant(self, value: Any) -> tuple[float, ...]:
         if isinstance(value, np.ndarray):
             value = value.tolist()
