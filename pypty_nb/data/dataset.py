@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from pypty_nb.data.metadata import Metadata
+
 
 class DataError(ValueError):
     """Measurements that cannot be used: which file or array, what is wrong with it, what to do."""
@@ -22,11 +24,14 @@ class Dataset(Protocol):
         (pattern, ky, kx), scan axes merged; (pattern, detector) for signals of virtual detectors.
     scan_shape : tuple of int, or None
         (scan_y, scan_x) where the source has two scan axes.
+    metadata : mapping of str to Found
+        What the source says of the experiment.
     """
 
     name: str
     shape: tuple[int, ...]
     scan_shape: tuple[int, int] | None
+    metadata: Metadata
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Patterns `indices` (increasing), (len(indices), ky, kx) in the source's own dtype, zero frequency centred."""
@@ -52,6 +57,7 @@ class ArrayDataset:
     def __init__(self, array: np.ndarray, name: str = "dataset", *, signals: bool = False):
         check_layout(array.shape, array.dtype, name, signals=signals)
         self.name = name
+        self.metadata: Metadata = {}
         self.scan_shape = (array.shape[0], array.shape[1]) if array.ndim == 4 else None
         self._array = array if signals else array.reshape(-1, *array.shape[-2:])
         self.shape = self._array.shape

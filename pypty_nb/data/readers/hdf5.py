@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from pypty_nb.data.dataset import DataError, Dataset, check_layout
+from pypty_nb.data.metadata import Metadata
 
 ENDINGS = (".h5", ".hdf5")
 NAME = "data"
@@ -38,6 +39,7 @@ class HDF5Dataset:
             self._file.close()
             raise
         self._data = found
+        self.metadata: Metadata = {}
         self.scan_shape = (found.shape[0], found.shape[1]) if found.ndim == 4 else None
         self.shape = found.shape if signals else (int(np.prod(found.shape[:-2])), *found.shape[-2:])
 
