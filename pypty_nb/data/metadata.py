@@ -23,5 +23,5 @@ class Found:
     source: str
 
 
-#: Facts by the key of the experiment they propose: `acc_voltage`, `scan_step_A`, `rez_pixel_size_mrad`, `conv_semiangle_mrad`, …
+#: Facts by the key of the experiment they propose: `acc_voltage`, `scan_step_A`, `rez_pixel_size_mrad`, …
 Metadata = Mapping[str, Found]
