@@ -61,6 +61,8 @@ class Evaluation:
         ``None`` where ``update_*`` is off.
     residual : float array, (pattern,), or None
         The data term of every pattern.
+    validation : float or None
+        The data term of the pixels held out of the loss, per pixel on the scale of the data term; ``None`` where none are.
     """
 
     loss: float
@@ -68,6 +70,7 @@ class Evaluation:
     terms: Mapping[str, float]
     gradient: Refinables
     residual: Array = None
+    validation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class EpochReport:
     point : Refinables
         NumPy on the host.
     final : bool
+    validation : float or None
+        As in `Evaluation`.
     """
 
     epoch: int
@@ -119,6 +124,7 @@ class EpochReport:
     residual: Array = None
     point: Refinables = field(default_factory=Refinables)
     final: bool = False
+    validation: float | None = None
 
     @property
     def step(self) -> float:

@@ -238,8 +238,8 @@ def test_losses(name: str) -> None:
     intensity, data = random.uniform(0.5, 4, (3, *WINDOW)), random.uniform(0, 4, (3, *WINDOW))
     data[0, 0, :3] = 0
     loss = available()[name]
-    assert loss.value(NUMPY, intensity, data).shape == (3,)
-    assert_gradient(lambda x: float(loss.value(NUMPY, x, data).sum()), loss.slope(NUMPY, intensity, data), intensity)
+    assert loss.values(NUMPY, intensity, data).shape == intensity.shape
+    assert_gradient(lambda x: float(loss.values(NUMPY, x, data).sum()), loss.slope(NUMPY, intensity, data), intensity)
 
 
 @pytest.mark.parametrize("name", sorted(available()))
@@ -247,7 +247,7 @@ def test_losses_in_the_dark(name: str) -> None:
     """Where the model gives nothing, nothing divides by it."""
     intensity, data = np.zeros((1, 2, 2)), np.array([[[0.0, 1.0], [2.0, 0.0]]])
     loss = available()[name]
-    assert np.isfinite(loss.value(NUMPY, intensity, data)).all()
+    assert np.isfinite(loss.values(NUMPY, intensity, data)).all()
     assert np.isfinite(loss.slope(NUMPY, intensity, data)).all()
 
 

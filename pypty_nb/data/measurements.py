@@ -13,6 +13,8 @@ from pypty_nb.data.preprocess import Preprocessing
 #: Data up to this size stay in memory whatever `load_one_by_one` says: reading them again costs more than it saves.
 SMALL_BYTES = 2**30
 _CHUNK_BYTES = 8 * 2**20
+#: Held-out pixels are drawn from (this, number of the pattern), so that every run and every resumption holds out the same.
+_SEED = 20061
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Measurements:
         Hold all patterns in memory.
     centred : bool
         Leave the zero frequency in the middle; else it comes first, as in the transforms.
+    held_out : float
+        Share of the measured pixels whose sign bit is set in what `batch` gives: they are kept out of the loss.
 
     Raises
     ------
@@ -56,9 +60,18 @@ class Measurements:
         Where a pattern holds NaN, infinite or negative values, or all are zero.
     """
 
-    def __init__(self, dataset: Dataset, preprocessing: Preprocessing, dtype: type, *, keep: bool, centred: bool = False):
+    def __init__(
+        self,
+        dataset: Dataset,
+        preprocessing: Preprocessing,
+        dtype: type,
+        *,
+        keep: bool,
+        centred: bool = False,
+        held_out: float = 0.0,
+    ):
         self.dataset, self.preprocessing, self.dtype = dataset, preprocessing, dtype
-        self._centred = centred
+        self._centred, self._share = centred, held_out
         self.compressed = len(dataset.shape) == 2
         if self.compressed:
             ky, kx = 1, dataset.shape[1]
@@ -76,14 +89,33 @@ class Measurements:
         if self._kept is not None:
             first, last = int(indices[0]), int(indices[-1])
             return self._kept[first : last + 1] if last - first + 1 == len(indices) else self._kept[indices]
-        return self._processed(indices)
+        return self._ordered(self._marked(self._processed(indices), indices))
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether pixels are held out."""
+        return self._share > 0
 
     def _processed(self, indices: np.ndarray) -> np.ndarray:
         if self.compressed:
             signals = self.dataset.read(indices).astype(self.dtype)[:, None]
             return signals * self.preprocessing.multiplier
-        patterns = self.preprocessing.apply(self.dataset.read(indices), self.dtype)
-        return patterns if self._centred else scipy.fft.ifftshift(patterns, axes=(1, 2))
+        return self.preprocessing.apply(self.dataset.read(indices), self.dtype)
+
+    def _marked(self, patterns: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """`patterns` with the sign bit of the held-out pixels set; padding is no measurement, and stays in the loss."""
+        if not self.holds_out:
+            return patterns
+        pad = 0 if self.compressed else self.preprocessing.pad
+        inside = patterns[:, pad : patterns.shape[1] - pad, pad : patterns.shape[2] - pad]
+        for pattern, index in zip(inside, indices.tolist(), strict=True):
+            held = np.random.default_rng((_SEED, index)).random(pattern.shape) < self._share
+            pattern[held] = -pattern[held]
+        return patterns
+
+    def _ordered(self, patterns: np.ndarray) -> np.ndarray:
+        """Zero frequency where it is wanted."""
+        return patterns if self._centred or self.compressed else scipy.fft.ifftshift(patterns, axes=(1, 2))
 
     def _first_pass(self) -> Summary:
         total = np.zeros(self.window)
@@ -96,11 +128,11 @@ class Measurements:
             total += patterns.sum(axis=0, dtype=np.float64)
             totals[indices] = patterns.sum(axis=(1, 2), dtype=np.float64)
             if self._kept is not None:
-                self._kept[indices] = patterns
+                self._kept[indices] = self._ordered(self._marked(patterns, indices))
         if not total.any():
             raise DataError(f"{self.dataset.name}: every pattern is zero; nothing can be reconstructed from it")
         mean = total / self.count
-        return Summary(mean if self._centred or self.compressed else scipy.fft.fftshift(mean), totals)
+        return Summary(mean, totals)
 
     def _check(self, patterns: np.ndarray, start: int) -> None:
         # one reduction finds NaN, infinity and negative counts alike in the usual case of none
@@ -113,8 +145,6 @@ class Measurements:
         )
         bad = bad if bad.any() else patterns < 0
         pattern, y, x = (int(i[0]) for i in np.nonzero(bad))
-        if not (self._centred or self.compressed):
-            y, x = (y + self.window[0] // 2) % self.window[0], (x + self.window[1] // 2) % self.window[1]
         raise DataError(
             f"{self.dataset.name}: {word} counts in {int(bad.sum())} pixels, the first in pattern {start + pattern} at ky {y}, "
             f"kx {x}; {what}"

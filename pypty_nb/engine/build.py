@@ -45,7 +45,12 @@ def build(preset: Preset, *, exact: bool) -> Problem:
     dataset = _dataset(preset)
     preprocessing, layout = _layout(preset, dataset)
     measurements = Measurements(
-        dataset, preprocessing, backend.real, keep=not preset.load_one_by_one, centred=layout.centred or not layout.plain
+        dataset,
+        preprocessing,
+        backend.real,
+        keep=not preset.load_one_by_one,
+        centred=layout.centred or not layout.plain,
+        held_out=preset.validation_fraction,
     )
     setup, arrays = _setup(preset, measurements.count, layout, preprocessing, exact=exact)
     point = start.first_point(preset, backend, setup, arrays, measurements.summary, exact=exact)

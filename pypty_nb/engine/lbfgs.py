@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pypty_nb.engine import vector
+from pypty_nb.engine.metric import Metric
 from pypty_nb.records import Refinables
+
+_PLAIN = Metric()
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class History:
     pairs : tuple of Pair
         Oldest first.
     scales : mapping of str to float
-        Each array's ⟨s, y⟩/⟨y, y⟩ of the newest pair where it was positive, else its last positive one.
+        Each array's ⟨s, y⟩/⟨y, M y⟩ of the newest pair where it was positive, else its last positive one.
     common : float
         The same over all arrays together; stands in for an array that never had a positive one.
     """
@@ -36,31 +40,36 @@ class History:
     scales: tuple[tuple[str, float], ...] = ()
     common: float = 1.0
 
-    def direction(self, gradient: Refinables) -> Refinables:
+    def direction(self, gradient: Refinables, metric: Metric = _PLAIN) -> Refinables:
         """The search direction at a point with `gradient`.
 
-        Without pairs: −g, each array scaled to the norm of the first refined one; an array with zero gradient stays where it
-        is. With pairs: −H g by the two-loop recursion, H0 diagonal with each array's own scale, so that arrays of different
-        units and curvatures meet on equal terms. Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4; the
-        scale is eq. 7.20, array by array.
+        Without pairs: −M g, each array scaled to the norm of the first refined one; an array with zero gradient stays where it
+        is. With pairs: −H g by the two-loop recursion, H0 the metric M with each array's own scale, so that arrays of
+        different units and curvatures meet on equal terms. Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4;
+        the scale is eq. 7.20, array by array, in the metric.
         """
         if not self.pairs:
-            return _first(gradient)
+            return _first(metric.apply(gradient))
         q, factors = gradient, []
         for pair in reversed(self.pairs):
             factor = vector.inner(pair.step, q) / pair.curvature
             factors.append(factor)
             q = vector.axpy(-factor, pair.change, q)
-        scales = dict(self.scales)
-        q = Refinables(**{name: scales.get(name, self.common) * array for name, array in vector.present(q)})
+        scales, weighted = dict(self.scales), metric.apply(q)
+        q = Refinables(**{name: scales.get(name, self.common) * array for name, array in vector.present(weighted)})
         for pair, factor in zip(self.pairs, reversed(factors), strict=True):
             correction = factor - vector.inner(pair.change, q) / pair.curvature
             q = vector.axpy(correction, pair.step, q)
         return vector.scale(-1.0, q)
 
-    def extended(self, step: Refinables, change: Refinables, length: float) -> History:
+    def mapped(self, function: Callable[[Refinables], Refinables]) -> History:
+        """The history with `function` applied to every step and change; it must keep all inner products."""
+        pairs = (Pair(function(pair.step), function(pair.change), pair.curvature) for pair in self.pairs)
+        return replace(self, pairs=tuple(pairs))
+
+    def extended(self, step: Refinables, change: Refinables, length: float, metric: Metric = _PLAIN) -> History:
         """The history after one more step, of at most `length` pairs; a pair without positive curvature is not taken."""
-        products, squares = vector.inner_by_array(step, change), vector.inner_by_array(change, change)
+        products, squares = vector.inner_by_array(step, change), metric.squares(change)
         curvature, square = sum(products.values()), sum(squares.values())
         if length == 0:
             return History()

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pypty_nb.backend import Backend
+from pypty_nb.engine.comparison import Comparison, PatternSums
 from pypty_nb.engine.illuminator import Illuminator
-from pypty_nb.engine.losses import Loss
 from pypty_nb.engine.setup import Setup
 from pypty_nb.engine.stages.detector import Blur, FarField, Intensity, NearField
 from pypty_nb.engine.stages.illumination import Tilt
@@ -130,18 +130,17 @@ class Model:
         """Waves behind the specimen, (pattern, probe mode, object mode, y, x) complex."""
         return self._exit(prepared, indices, keep=False).exit_waves
 
-    def losses(self, prepared: Prepared, indices: np.ndarray, data: Array, loss: Loss) -> tuple[Array, Array]:
-        """Loss and squared error of patterns `indices`, (pattern,) float64 each."""
-        signal = self.signals(prepared, indices)
-        return loss.value(self.backend, signal, data), _squared_error(signal, data)
+    def losses(self, prepared: Prepared, indices: np.ndarray, data: Array, comparison: Comparison) -> PatternSums:
+        """Sums over the pixels of patterns `indices`."""
+        return comparison.sums(self.signals(prepared, indices), data)
 
     def losses_and_cotangents(
-        self, prepared: Prepared, indices: np.ndarray, data: Array, loss: Loss, into: Cotangents
-    ) -> tuple[Array, Array]:
+        self, prepared: Prepared, indices: np.ndarray, data: Array, comparison: Comparison, into: Cotangents
+    ) -> PatternSums:
         """As `losses`; adds the unweighted gradient to `into`."""
         trace = self._forward(prepared, indices, keep=into.remainder is not None)
-        values = loss.value(self.backend, trace.signal, data), _squared_error(trace.signal, data)
-        cotangent = self._detection_adjoint(prepared, indices, trace, loss.slope(self.backend, trace.signal, data), into)
+        values = comparison.sums(trace.signal, data)
+        cotangent = self._detection_adjoint(prepared, indices, trace, comparison.slope(trace.signal, data), into)
         tilted = into.tilts is not None and self.setup.optics.tilt_inside
         of_waves, of_patches, of_tilts = self._propagation.adjoint(trace.propagation, trace.patches, cotangent, tilted=tilted)
         if of_tilts is not None:
@@ -256,8 +255,3 @@ def _program(method: str, setup: Setup) -> Program:
         # the one case in which nothing has limited the exit wave before it is tilted
         program = (*program, (Term(1.0, (Propagate(0.0),)),))
     return program
-
-
-def _squared_error(signal: Array, data: Array) -> Array:
-    difference = signal - data
-    return (difference * difference).sum(axis=(-2, -1), dtype="float64")

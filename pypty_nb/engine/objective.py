@@ -10,7 +10,7 @@ from pypty_nb.backend import GIB, Backend
 from pypty_nb.data import Measurements
 from pypty_nb.engine import regularisers
 from pypty_nb.engine.executors.fused import Fused, supports
-from pypty_nb.engine.executors.serial import Serial
+from pypty_nb.engine.executors.serial import Serial, Sums
 from pypty_nb.engine.losses import available
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.regularisers import Regulariser, Surroundings
@@ -95,6 +95,10 @@ class Objective:
         self._surroundings = Surroundings(backend, setup, preset)
         self._executors: dict[str, Serial | Fused] = {}
 
+    def on(self, setup: Setup) -> Objective:
+        """The same preset and measurements in another setup."""
+        return Objective(self._preset, self.backend, setup, self._measurements)
+
     def terms_at(self, epoch: int) -> Terms:
         """The objective's terms in `epoch`."""
         refined = frozenset(name for name, switch in SWITCHES.items() if self._preset.value_at(switch, epoch))
@@ -118,7 +122,15 @@ class Objective:
             found[term.name] = active.weight * value
             if term.of in wanted:
                 gradient = replace(gradient, **{term.of: getattr(gradient, term.of) + active.weight * slope})
-        return Evaluation(sum(found.values()), float(sums.errors.sum()), found, gradient, terms.weight * sums.losses)
+        residual, validation = terms.weight * sums.losses, self._validation(sums, terms)
+        return Evaluation(sum(found.values()), float(sums.errors.sum()), found, gradient, residual, validation)
+
+    def _validation(self, sums: Sums, terms: Terms) -> float | None:
+        """The held-out pixels' loss, times seen over held-out pixels, so that it compares with the data term."""
+        if sums.held_out is None:
+            return None
+        share = self._preset.validation_fraction
+        return terms.weight * float(sums.held_out.sum()) * (1 - share) / share
 
     def _constraints(self, epoch: int) -> tuple[Active, ...]:
         preset = self._preset
@@ -134,7 +146,7 @@ class Objective:
         if method not in self._executors:
             size = batch_size(self._preset, self.backend, self._setup.geometry.window)
             model, algorithm = Model(self.backend, self._setup, method), self._preset.algorithm
-            if supports(model, method, algorithm):
+            if supports(model, method, algorithm) and not self._measurements.holds_out:
                 self._executors[method] = Fused(model, self._measurements, algorithm, size, self.backend.threads)
             else:
                 self._executors[method] = Serial(model, self._measurements, available()[algorithm], size)

@@ -6,24 +6,24 @@ import math
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pypty_nb.aio import from_thread
-from pypty_nb.backend import Backend
 from pypty_nb.engine import projections, vector
-from pypty_nb.engine.build import build, centred
+from pypty_nb.engine.build import Problem, build, centred
+from pypty_nb.engine.landscape import Landscape
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.objective import Terms, batch_size
-from pypty_nb.engine.refinables import pack, pack_history, to_host, unpack, unpack_history
-from pypty_nb.engine.stages.variables import chosen
-from pypty_nb.engine.start import whole_band
-from pypty_nb.params import ParameterError, Preset, as_preset
-from pypty_nb.records import EpochReport, Evaluation, LineSearchReport, Refinables
+from pypty_nb.engine.refinables import to_host
+from pypty_nb.engine.regrid import at_corners, margins, padded, together
+from pypty_nb.engine.state import Best, State, packed, restored
+from pypty_nb.params import Preset, as_preset
+from pypty_nb.records import Array, EpochReport, Evaluation, LineSearchReport, Refinables
 
 #: After this many rejected epochs in a row these arrays pause, one after the other, and then the run ends.
 _PAUSE_ORDER = ("positions", "tilts", "static_background", "aberrations_array", "probe")
@@ -61,18 +61,6 @@ def evaluate(pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str]) 
     return replace(evaluation, gradient=to_host(problem.backend, evaluation.gradient))
 
 
-@dataclass(frozen=True)
-class _State:
-    """What one epoch hands to the next, and a checkpoint keeps."""
-
-    epoch: int
-    point: Refinables
-    history: History = field(default_factory=History)
-    rejected: int = 0
-    paused: tuple[tuple[str, int], ...] = ()
-    seconds: float = 0.0
-
-
 class Reconstruction:
     """A run of a preset: an iterator of `EpochReport`, also ``async for``.
 
@@ -98,11 +86,12 @@ class Reconstruction:
         self.preset = as_preset(pypty_params).frozen()
         problem = build(self.preset, exact=self.preset.skip_preprocessing)
         self.backend = problem.backend
-        self._objective, self._first = problem.objective, problem.point
-        self._window, self._setup = problem.setup.geometry.window, problem.setup
-        self._state = _State(self.preset.epoch_prev, problem.point)
+        self._first_positions = problem.point.positions
+        self._state = State(self.preset.epoch_prev, problem.point, problem.setup.geometry.corners)
         if checkpoint is not None:
-            self._state = _restored(checkpoint, self._state, self.backend)
+            self._state = restored(checkpoint, self._state, self.backend)
+            problem = at_corners(problem, self._state.corners)
+        self._take(problem)
         self._reports = self._run()
 
     def __iter__(self) -> Iterator[EpochReport]:
@@ -125,42 +114,28 @@ class Reconstruction:
         With `data_simulation_exitwave` the waves behind the specimen instead, (pattern, y, x, probe mode, object mode) complex.
         """
         preset, backend, point = self.preset, self.backend, self._state.point
-        model = Model(backend, self._setup, preset.value_at("propmethod", max(self._state.epoch - 1, 0)))
+        model = Model(backend, self._problem.setup, preset.value_at("propmethod", max(self._state.epoch - 1, 0)))
         prepared = model.prepare(point)
-        size = batch_size(preset, backend, self._window)
+        size = batch_size(preset, backend, self._problem.setup.geometry.window)
         for first in range(0, len(point.positions), size):
             indices = np.arange(first, min(first + size, len(point.positions)))
             if preset.data_simulation_exitwave:
                 waves = backend.to_host(model.exit_waves(prepared, indices))
                 yield indices, np.moveaxis(waves, (1, 2), (3, 4))
             else:
-                yield indices, centred(self._setup, backend.to_host(model.signals(prepared, indices)))
+                yield indices, centred(self._problem.setup, backend.to_host(model.signals(prepared, indices)))
 
     def checkpoint(self) -> dict[str, np.ndarray]:
         """All that is needed to go on after the last complete epoch, exactly as if nothing had happened."""
-        state = self._state
-        packed = {
-            "epoch": np.int64(state.epoch),
-            "rejected": np.int64(state.rejected),
-            "seconds": np.float64(state.seconds),
-            **{f"paused/{name}": np.int64(until) for name, until in state.paused},
-        }
-        return {**packed, **pack(self.point, "point"), **pack_history(state.history, self.backend)}  # pyright: ignore[reportReturnType]
+        return packed(self._state, self.backend)
+
+    def _take(self, problem: Problem) -> None:
+        """Go on in `problem`, whose arrays have the shapes of the present point."""
+        self._problem = replace(problem, point=self._state.point)
+        self._landscape = Landscape(self.preset, self._problem)
 
     def _run(self) -> Iterator[EpochReport]:
         began = time.monotonic() - self._state.seconds
-        band = None if self.preset.skip_preprocessing else whole_band(self.preset, self.backend, self._first, self._window)
-
-        def evaluated(point: Refinables, terms: Terms) -> Evaluation:
-            evaluation = self._objective.evaluate(point, terms)
-            gradient = evaluation.gradient
-            if band is not None:
-                # a phase alone has no band of its own
-                free = gradient.obj if "phase_only_obj" in terms.changes else None
-                gradient = band.adjoint(gradient)
-                gradient = gradient if free is None else replace(gradient, obj=free)
-            return replace(evaluation, gradient=chosen(self.backend, terms.changes).pull(gradient, point))
-
         previous: tuple[Terms, Evaluation] | None = None
         # a run that is resumed where a schedule steps must forget what it learnt before, as one never interrupted would
         minimised = self._terms_at(self._state.epoch - 1) if self._state.history.pairs else None
@@ -169,11 +144,16 @@ class Reconstruction:
             if self._reset_at(epoch) or (minimised is not None and minimised != terms):
                 self._state = replace(self._state, history=History())
                 previous = None
+            if self._resized_at(epoch):
+                previous = None
             if previous is None:
-                previous = terms, evaluated(self._state.point, terms)
+                previous = terms, self._landscape.evaluate(self._state.point, terms)
             minimised, start = previous
             _require_finite(start, epoch)
-            following, report, warnings = self._step(epoch, terms, start, evaluated)
+            if self._overfits(epoch, start):
+                previous = None
+                break
+            following, report, warnings = self._step(epoch, terms, start)
             previous = terms, following
             seconds = time.monotonic() - began
             self._state = replace(self._state, epoch=epoch + 1, seconds=seconds)
@@ -181,9 +161,34 @@ class Reconstruction:
             if self._state.rejected >= MAX_REJECTED or (not report.accepted and report.slope == 0):
                 break
         epoch = self._state.epoch
+        kept = self._kept()
         if previous is None:
-            previous = (terms := self._terms_at(max(epoch - 1, 0))), evaluated(self._state.point, terms)
-        yield self._report(epoch, previous[1], LineSearchReport(), time.monotonic() - began, (), final=True)
+            terms = self._terms_at(max(epoch - 1, 0))
+            previous = terms, self._landscape.evaluate(self._state.point, terms)
+        yield self._report(epoch, previous[1], LineSearchReport(), time.monotonic() - began, kept, final=True)
+
+    def _overfits(self, epoch: int, start: Evaluation) -> bool:
+        """Remember the best state of the held-out pixels; whether their loss has not fallen for too long.
+
+        Then the best state is the present one again.
+        """
+        best, patience = self._state.best, self.preset.stop_on_validation
+        if start.validation is None:
+            return False
+        if best is None or start.validation < best.validation:
+            self._state = replace(self._state, best=Best(epoch, start.validation, self._state.point))
+            return False
+        if not patience or epoch - best.epoch < patience:
+            return False
+        self._state = replace(self._state, point=best.point, history=History())
+        return True
+
+    def _kept(self) -> tuple[str, ...]:
+        """What is to be said of the end of a run that `stop_on_validation` ended."""
+        best = self._state.best
+        if best is None or self._state.point is not best.point or best.epoch == self._state.epoch:
+            return ()
+        return (f"the held-out loss has not fallen since epoch {best.epoch}: the run ends with the state before that epoch",)
 
     def _reset_at(self, epoch: int) -> bool:
         """Carry out the resets that are due before `epoch`; whether there was one."""
@@ -191,24 +196,56 @@ class Reconstruction:
         if vacuum:
             point = self._state.point
             self._state = replace(self._state, point=replace(point, obj=point.obj * 0 + 1))
-        moved = projections.applied(self._state.point, self.preset, epoch, self.backend, self._setup)
+        back = bool(self.preset.value_at("reset_positions", epoch))
+        if back:
+            before = [side[0] for side in self._state.grown]
+            self._regrid(self._first_positions + self.backend.asarray(before, self.backend.real))
+        moved = projections.applied(self._state.point, self.preset, epoch, self.backend, self._problem.setup)
         by_hand = moved is not self._state.point
         self._state = replace(self._state, point=moved)
-        return vacuum or by_hand or bool(self.preset.value_at("reset_history_flag", epoch))
+        return vacuum or back or by_hand or bool(self.preset.value_at("reset_history_flag", epoch))
 
-    def _step(
-        self, epoch: int, terms: Terms, start: Evaluation, evaluated: Any
-    ) -> tuple[Evaluation, LineSearchReport, tuple[str, ...]]:
+    def _resized_at(self, epoch: int) -> bool:
+        """Cut the patches anew, in an object with room for them, where a position has left its pixel too far."""
+        limit = int(self.preset.value_at("dynamically_resize_yx_object", epoch))
+        if not limit:
+            return False
+        positions = self._state.point.positions
+        shift = abs(self.backend.to_host(positions) - self._state.corners).max()
+        if shift < limit:
+            return False
+        self._regrid(positions)
+        return True
+
+    def _regrid(self, positions: Array) -> None:
+        """Round `positions` anew; the object, and all that is remembered of it, grow where the scan has."""
+        state, geometry, backend = self._state, self._problem.setup.geometry, self.backend
+        corners = np.rint(backend.to_host(positions)).astype(np.int64)
+        widths = margins(corners, geometry.window, state.point.obj.shape[:2])
+        before = np.array([side[0] for side in widths])
+        point = replace(state.point, positions=positions + backend.asarray(before, backend.real))
+        self._state = replace(
+            state,
+            point=padded(point, widths, 1, backend),
+            corners=corners + before,
+            grown=together(state.grown, widths),
+            history=state.history.mapped(lambda a: padded(a, widths, 0, backend)),
+            # losses before and after do not compare
+            best=None,
+        )
+        self._take(at_corners(self._problem, self._state.corners))
+
+    def _step(self, epoch: int, terms: Terms, start: Evaluation) -> tuple[Evaluation, LineSearchReport, tuple[str, ...]]:
         """One search along one direction; moves the state."""
         point, history = self._state.point, self._state.history
-        change = chosen(self.backend, terms.changes)
+        change, metric = self._landscape.change(terms), self._landscape.metric(point, terms)
         variables = change.of(point)
-        direction = history.direction(start.gradient)
+        direction = history.direction(start.gradient, metric)
         slope = vector.inner(start.gradient, direction)
         if history.pairs and not slope < 0:
             # rounding can spoil the curvature of nearly parallel pairs
             history = History()
-            direction = history.direction(start.gradient)
+            direction = history.direction(start.gradient, metric)
             slope = vector.inner(start.gradient, direction)
         if not slope < 0:
             self._state = replace(self._state, rejected=self._state.rejected + 1, history=History())
@@ -216,7 +253,7 @@ class Reconstruction:
 
         def trial_at(step: float) -> Trial[tuple[Refinables, Evaluation]]:
             moved = change.point(vector.axpy(step, direction, variables), point)
-            evaluation = evaluated(moved, terms)
+            evaluation = self._landscape.evaluate(moved, terms)
             return Trial(evaluation.loss, vector.inner(evaluation.gradient, direction), (moved, evaluation))
 
         first = self._first_step(epoch, start.loss, slope, fresh=not history.pairs)
@@ -226,7 +263,7 @@ class Reconstruction:
         moved, following = found.state
         length = self.preset.value_at("hist_length", epoch)
         bend = vector.axpy(-1.0, start.gradient, following.gradient)
-        history = history.extended(vector.scale(report.step, direction), bend, length)
+        history = history.extended(vector.scale(report.step, direction), bend, length, metric)
         self._state = replace(self._state, point=moved, history=history, rejected=0)
         return following, report, ()
 
@@ -243,7 +280,7 @@ class Reconstruction:
         return tuple(warnings)
 
     def _terms_at(self, epoch: int) -> Terms:
-        terms = self._objective.terms_at(epoch)
+        terms = self._problem.objective.terms_at(epoch)
         resting = {name for name, until in self._state.paused if epoch < until}
         return replace(terms, refined=terms.refined - resting)
 
@@ -279,8 +316,18 @@ class Reconstruction:
         final: bool = False,
     ) -> EpochReport:
         return EpochReport(
-            epoch, at.loss, at.sse, dict(at.terms), search_report, seconds, warnings, at.residual, self.point, final
-        )  # fmt: skip
+            epoch=epoch,
+            loss=at.loss,
+            sse=at.sse,
+            terms=dict(at.terms),
+            search=search_report,
+            seconds=seconds,
+            warnings=warnings,
+            residual=at.residual,
+            point=self.point,
+            final=final,
+            validation=at.validation,
+        )
 
 
 def _require_finite(evaluation: Evaluation, epoch: int) -> None:
@@ -290,22 +337,3 @@ def _require_finite(evaluation: Evaluation, epoch: int) -> None:
                 f"epoch {epoch}: the term {name!r} of the loss is {value}; the last good state is kept. "
                 "Check the starting arrays for huge numbers, or use default_dtype 'double'"
             )
-
-
-def _restored(checkpoint: Mapping[str, np.ndarray], start: _State, backend: Backend) -> _State:
-    point = unpack(checkpoint, "point", backend)
-    for name, array in vector.present(start.point):
-        found = getattr(point, name)
-        if found is None or found.shape != array.shape:
-            shape = "missing" if found is None else f"of shape {found.shape}"
-            raise ParameterError(
-                f"the checkpoint's {name} is {shape}, the preset asks for {array.shape}: it belongs to another preset"
-            )
-    return _State(
-        epoch=int(checkpoint["epoch"]),
-        point=point,
-        history=unpack_history(checkpoint, backend),
-        rejected=int(checkpoint["rejected"]),
-        paused=tuple((key.split("/")[1], int(until)) for key, until in checkpoint.items() if key.startswith("paused/")),
-        seconds=float(checkpoint["seconds"]),
-    )

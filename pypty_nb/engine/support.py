@@ -8,10 +8,7 @@ from pypty_nb.params import FIELDS, ParameterError, Preset, same
 from pypty_nb.params.fields import describe
 
 #: Parameters that must keep their default for now.
-_DEFAULT_ONLY = (
-    "dynamically_resize_yx_object", "reset_positions", "fancy_sigma", "preconditioner", "validation_fraction",
-    "stop_on_validation",
-)  # fmt: skip
+_DEFAULT_ONLY = ("fancy_sigma",)
 
 
 def check(preset: Preset) -> None:

@@ -1,6 +1,6 @@
 """How a modelled pattern is compared with a measured one; one file a loss, found by its `NAME`.
 
-Each has ``value(backend, intensity, data)``, the loss of every pattern, and ``slope`` with the same arguments, dL/dI.
+Each has ``values(backend, intensity, data)``, the loss of every pixel, and ``slope`` with the same arguments, dL/dI.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pypty_nb.records import Array
 class Loss(Protocol):
     """A loss of intensities; `NAME` is its word in the parameter `algorithm`."""
 
-    def value(self, backend: Backend, intensity: Array, data: Array) -> Array:
-        """The loss of every pattern, (pattern,) float64, from (pattern, y, x) intensities and counts."""
+    def values(self, backend: Backend, intensity: Array, data: Array) -> Array:
+        """The loss of every pixel, (pattern, y, x), from intensities and counts of that shape."""
         ...
 
     def slope(self, backend: Backend, intensity: Array, data: Array) -> Array:

@@ -13,10 +13,10 @@ from pypty_nb.records import Array
 NAME = "lsq_sqrt"
 
 
-def value(backend: Backend, intensity: Array, data: Array) -> Array:
-    """See the module; (pattern,) float64."""
+def values(backend: Backend, intensity: Array, data: Array) -> Array:
+    """See the module; (pattern, y, x)."""
     difference = backend.xp.sqrt(intensity) - backend.xp.sqrt(data)
-    return (difference * difference).sum(axis=(-2, -1), dtype="float64")
+    return difference * difference
 
 
 def slope(backend: Backend, intensity: Array, data: Array) -> Array:

@@ -12,12 +12,12 @@ NAME = "lsq_sqrt_2"
 _COUNTED = 0.5
 
 
-def value(backend: Backend, intensity: Array, data: Array) -> Array:
-    """See the module; (pattern,) float64."""
+def values(backend: Backend, intensity: Array, data: Array) -> Array:
+    """See the module; (pattern, y, x)."""
     xp = backend.xp
     counted = data > _COUNTED
     weighted = 0.5 * (intensity - data) ** 2 / xp.where(counted, data, 1)
-    return xp.where(counted, weighted, intensity).sum(axis=(-2, -1), dtype="float64")
+    return xp.where(counted, weighted, intensity)
 
 
 def slope(backend: Backend, intensity: Array, data: Array) -> Array:

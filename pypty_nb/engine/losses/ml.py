@@ -12,11 +12,11 @@ from pypty_nb.records import Array
 NAME = "ml"
 
 
-def value(backend: Backend, intensity: Array, data: Array) -> Array:
-    """See the module; (pattern,) float64."""
+def values(backend: Backend, intensity: Array, data: Array) -> Array:
+    """See the module; (pattern, y, x)."""
     xp = backend.xp
     logarithm = xp.log(xp.where(intensity > 0, intensity, 1))
-    return (intensity - data * logarithm).sum(axis=(-2, -1), dtype="float64")
+    return intensity - data * logarithm
 
 
 def slope(backend: Backend, intensity: Array, data: Array) -> Array:

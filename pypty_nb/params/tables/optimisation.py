@@ -148,11 +148,11 @@ class Optimisation(Table):
         "gradient alone. None and false keep it.",
     )
     preconditioner = Choice(
-        "none",
+        "illumination",
         choices=("none", "illumination"),
         label="Preconditioner",
-        doc="Scales the gradient before a direction is formed. Illumination divides the object's by the intensity "
-        "each pixel received, so that the dim edge of the scan keeps up with its middle.",
+        doc="Seeds the inverse Hessian. Illumination divides the object's part by the intensity each pixel received and the "
+        "probe's by the object's, so that the dim edge of the scan keeps up with its middle; none takes all pixels alike.",
         differs="The original has no such setting.",
     )
     validation_fraction = Number(
@@ -160,8 +160,8 @@ class Optimisation(Table):
         bounds=(0, 1),
         inclusive_bounds=(True, False),
         label="Held-out share",
-        doc="Share of the patterns that is kept out of the refinement and only compared, to tell fitted noise from "
-        "signal. A larger value judges better and leaves less to refine with; 0 holds none out.",
+        doc="Share of the measured pixels, drawn at random once and for all, that is kept out of the loss and only compared, to "
+        "tell fitted noise from signal. A larger value judges better and leaves less to refine with; 0 holds none out.",
         differs="The original has no such setting.",
     )
     stop_on_validation = Integer(
@@ -170,7 +170,7 @@ class Optimisation(Table):
         live=True,
         unit="epochs",
         label="Stop on held-out",
-        doc="Ends the run once the held-out patterns have not improved for this many epochs. A larger value waits "
-        "longer; 0 never ends it.",
+        doc="Ends the run, with the best state, once the held-out pixels' loss has not fallen for this many epochs. A larger "
+        "value waits longer; 0 never ends it.",
         differs="The original has no such setting.",
     )

@@ -33,7 +33,7 @@ class Propagation(Table):
         unit="px",
         label="Resize object",
         doc="Pads the object once a refined position has moved by this many pixels; true counts as 1, false (0) never "
-        "pads. A larger value pads less often. Padding resets the optimiser's history.",
+        "pads. A larger value pads less often. The optimiser's history is padded with it.",
     )
     extra_space_on_side_px = Integer(
         0,
