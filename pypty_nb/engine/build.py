@@ -11,7 +11,7 @@ from pypty_nb.backend import Backend, choose_backend
 from pypty_nb.data import Dataset, Measurements, PhasePlates, open_dataset
 from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.data.preprocess import Preprocessing
-from pypty_nb.engine import start, support
+from pypty_nb.engine import start
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.objective import Objective, batch_size
 from pypty_nb.engine.setup import Geometry, Optics, Setup, Variants
@@ -40,7 +40,6 @@ def build(preset: Preset, *, exact: bool) -> Problem:
     ParameterError, DataError, BackendError
         `ValueError` each: what is wrong with the preset, the measurements or the machine.
     """
-    support.check(preset)
     backend = choose_backend(preset.backend, preset.default_dtype)
     dataset = _dataset(preset)
     preprocessing, layout = _layout(preset, dataset)
@@ -71,7 +70,6 @@ def simulate(preset: Preset) -> np.ndarray:
     """
     if not isinstance(preset.probe, np.ndarray):
         raise ParameterError("probe: give the probe as an array to simulate patterns with it")
-    support.check(preset)
     backend = choose_backend(preset.backend, preset.default_dtype)
     pad, up = preset.data_pad, preset.upsample_pattern
     measured = tuple((length - 2 * pad) // up * preset.data_bin for length in preset.probe.shape[:2])

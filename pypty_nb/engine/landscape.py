@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 from pypty_nb.backend import Backend
+from pypty_nb.engine import vector
 from pypty_nb.engine.build import Problem
 from pypty_nb.engine.metric import Metric
-from pypty_nb.engine.objective import Objective, Terms
+from pypty_nb.engine.objective import HARD_MASK, Objective, Terms
 from pypty_nb.engine.preconditioner import Illumination
-from pypty_nb.engine.stages.variables import Free, chosen
+from pypty_nb.engine.regularisers.probe_space import mask
+from pypty_nb.engine.stages.variables import Free, InMask, Together, chosen
 from pypty_nb.engine.start import whole_band
 from pypty_nb.params import Preset
 from pypty_nb.records import Evaluation, Refinables
@@ -31,15 +34,17 @@ class Landscape:
     def __init__(self, preset: Preset, problem: Problem):
         self._backend: Backend = problem.backend
         self._objective: Objective = problem.objective
-        shape, window = (problem.point.obj.shape[0], problem.point.obj.shape[1]), problem.setup.geometry.window
+        self._preset, self._window = preset, problem.setup.geometry.window
         free = preset.skip_preprocessing
-        self._band = None if free else whole_band(preset, problem.backend, problem.point, window)
+        self._band = None if free else whole_band(preset, problem.backend, problem.point, self._window)
         seeded = preset.preconditioner == "illumination"
+        shape = (problem.point.obj.shape[0], problem.point.obj.shape[1])
         self._illumination = Illumination(problem.backend, problem.setup, shape) if seeded else None
 
     def change(self, terms: Terms) -> Free:
         """The change of variable in an epoch of `terms`."""
-        return chosen(self._backend, terms.changes)
+        change = chosen(self._backend, terms.changes)
+        return Together([self._in_mask, change]) if HARD_MASK in terms.changes else change
 
     def evaluate(self, point: Refinables, terms: Terms) -> Evaluation:
         """Loss at `point`; the gradient is by the variables."""
@@ -60,11 +65,17 @@ class Landscape:
             diagonal = replace(diagonal, probe=None)
         return Metric(diagonal, lambda a: self._within(a, terms))
 
+    @cached_property
+    def _in_mask(self) -> InMask:
+        return InMask(self._backend, mask(self._window, self._preset))
+
     def _within(self, a: Refinables, terms: Terms) -> Refinables:
-        """`a` limited to the band; the variables of a change have no band of their own."""
-        if self._band is None:
-            return a
-        limited = self._band.forward(a)
-        obj = a.obj if "phase_only_obj" in terms.changes else limited.obj
-        probe = a.probe if terms.changes & _OF_THE_SPECTRUM else limited.probe
-        return replace(limited, obj=obj, probe=probe)
+        """`a` limited to the band and the mask; the variables of the other changes have no band of their own."""
+        obj = None if "phase_only_obj" in terms.changes else a.obj
+        probe = None if terms.changes & _OF_THE_SPECTRUM else a.probe
+        banded = Refinables(obj=obj, probe=probe)
+        if self._band is not None:
+            banded = self._band.forward(banded)
+        if HARD_MASK in terms.changes:
+            banded = self._in_mask.of(banded)
+        return replace(a, **dict(vector.present(banded)))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from pypty_nb.backend import GIB, Backend
 from pypty_nb.data import Measurements
 from pypty_nb.engine import regularisers
+from pypty_nb.engine.comparison import Comparison
 from pypty_nb.engine.executors.fused import Fused, supports
 from pypty_nb.engine.executors.serial import Serial, Sums
 from pypty_nb.engine.losses import available
@@ -23,6 +27,9 @@ from pypty_nb.records import Evaluation, Refinables
 _WAVES_AT_ONCE = 2
 _WAVES_HELD = 12
 _MOST_ON_DEVICE = 256
+
+#: With an infinite weight this constraint is a change of variable.
+HARD_MASK = "probe_reg_constraint_weight"
 
 #: The switch of each array that can be refined.
 SWITCHES = {
@@ -68,6 +75,8 @@ class Terms:
         Factor on the data term.
     method : str
         `propmethod`.
+    algorithm : str
+        The loss.
     sequence : tuple of int, or None
         The patterns that count; all where ``None``.
     constraints : tuple of Active
@@ -79,6 +88,7 @@ class Terms:
     refined: frozenset[str]
     weight: float
     method: str = "multislice"
+    algorithm: str = "lsq_sqrt"
     sequence: tuple[int, ...] | None = None
     constraints: tuple[Active, ...] = ()
     changes: frozenset[str] = frozenset()
@@ -93,7 +103,8 @@ class Objective:
         self._preset = preset
         self._setup = setup
         self._surroundings = Surroundings(backend, setup, preset)
-        self._executors: dict[str, Serial | Fused] = {}
+        self._least: dict[tuple[str, tuple[int, ...] | None], float] = {}
+        self._executors: dict[tuple[str, str], Serial | Fused] = {}
 
     def on(self, setup: Setup) -> Objective:
         """The same preset and measurements in another setup."""
@@ -106,15 +117,32 @@ class Objective:
         count = self._measurements.count if sequence is None else len(sequence)
         weight = self._weight(self._preset.value_at("loss_weight", epoch), count)
         changes = frozenset(name for name in CHANGES if self._preset.value_at(name, epoch))
-        if {"tune_only_probe_phase", "tune_only_probe_abs"} <= changes:
-            raise ParameterError(f"tune_only_probe_phase: excludes tune_only_probe_abs; both are on in epoch {epoch}")
-        method = self._preset.value_at("propmethod", epoch)
-        return Terms(refined, weight, method, sequence, self._constraints(epoch), changes)
+        if math.isinf(self._preset.value_at(HARD_MASK, epoch)):
+            changes |= {HARD_MASK}
+        of_probe = sorted(changes & {"tune_only_probe_phase", "tune_only_probe_abs", HARD_MASK}, reverse=True)
+        if len(of_probe) > 1:
+            on = "both are" if len(of_probe) == 2 else "all are"
+            raise ParameterError(f"{of_probe[0]}: excludes {' and '.join(of_probe[1:])}; {on} on in epoch {epoch}")
+        method, algorithm = (self._preset.value_at(name, epoch) for name in ("propmethod", "algorithm"))
+        return Terms(refined, weight, method, algorithm, sequence, self._constraints(epoch), changes)
+
+    def least(self, terms: Terms) -> float:
+        """What the data term cannot fall below: its value where the model meets every pixel."""
+        key = terms.algorithm, terms.sequence
+        if key not in self._least:
+            measurements, backend = self._measurements, self.backend
+            comparison = Comparison(backend, available()[terms.algorithm], holds_out=measurements.holds_out)
+            chosen = np.arange(measurements.count) if terms.sequence is None else np.asarray(terms.sequence)
+            size = batch_size(self._preset, backend, self._setup.geometry.window)
+            batches = (measurements.batch(chosen[start : start + size]) for start in range(0, len(chosen), size))
+            data = (backend.asarray(batch, backend.real) for batch in batches)
+            self._least[key] = sum(float(comparison.sums(abs(counts), counts).losses.sum()) for counts in data)
+        return terms.weight * self._least[key]
 
     def evaluate(self, point: Refinables, terms: Terms, wanted: frozenset[str] | None = None) -> Evaluation:
         """Loss at `point`, and the gradient of the arrays `wanted` (those refined, where not said)."""
         wanted = terms.refined if wanted is None else wanted
-        sums = self._executor(terms.method).run(point, wanted, terms.weight, terms.sequence)
+        sums = self._executor(terms).run(point, wanted, terms.weight, terms.sequence)
         found, gradient = {"data": terms.weight * float(sums.losses.sum())}, sums.gradient
         for active in terms.constraints:
             term, array = active.term, getattr(point, active.term.of)
@@ -138,19 +166,20 @@ class Objective:
         return tuple(
             Active(term, weight, {name: preset.value_at(name, epoch) for name in term.parameters})
             for term, weight in weights
-            if weight
+            if weight and not math.isinf(weight)
         )
 
-    def _executor(self, method: str) -> Serial | Fused:
-        """The executor of one method of propagation; made when first needed, kept for the run."""
-        if method not in self._executors:
+    def _executor(self, terms: Terms) -> Serial | Fused:
+        """The executor of one method of propagation and one loss; made when first needed, kept for the run."""
+        method, algorithm = key = terms.method, terms.algorithm
+        if key not in self._executors:
             size = batch_size(self._preset, self.backend, self._setup.geometry.window)
-            model, algorithm = Model(self.backend, self._setup, method), self._preset.algorithm
+            model = Model(self.backend, self._setup, method)
             if supports(model, method, algorithm) and not self._measurements.holds_out:
-                self._executors[method] = Fused(model, self._measurements, algorithm, size, self.backend.threads)
+                self._executors[key] = Fused(model, self._measurements, algorithm, size, self.backend.threads)
             else:
-                self._executors[method] = Serial(model, self._measurements, available()[algorithm], size)
-        return self._executors[method]
+                self._executors[key] = Serial(model, self._measurements, available()[algorithm], size)
+        return self._executors[key]
 
     def _weight(self, weight: float | str, count: int) -> float:
         if weight == "mean":

@@ -18,7 +18,7 @@ from pypty_nb.engine.landscape import Landscape
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
 from pypty_nb.engine.model import Model
-from pypty_nb.engine.objective import Terms, batch_size
+from pypty_nb.engine.objective import HARD_MASK, Terms, batch_size
 from pypty_nb.engine.refinables import to_host
 from pypty_nb.engine.regrid import at_corners, margins, padded, together
 from pypty_nb.engine.state import Best, State, packed, restored
@@ -144,7 +144,7 @@ class Reconstruction:
             if self._reset_at(epoch) or (minimised is not None and minimised != terms):
                 self._state = replace(self._state, history=History())
                 previous = None
-            if self._resized_at(epoch):
+            if self._resized_at(epoch) or self._masked_at(epoch, terms):
                 previous = None
             if previous is None:
                 previous = terms, self._landscape.evaluate(self._state.point, terms)
@@ -217,6 +217,15 @@ class Reconstruction:
         self._regrid(positions)
         return True
 
+    def _masked_at(self, epoch: int, terms: Terms) -> bool:
+        """Clear the probe's spectrum outside its mask in the epoch from which it must stay clear."""
+        before = epoch > self.preset.epoch_prev and HARD_MASK in self._problem.objective.terms_at(epoch - 1).changes
+        if before or HARD_MASK not in terms.changes:
+            return False
+        change, point = self._landscape.change(terms), self._state.point
+        self._state = replace(self._state, point=change.point(change.of(point), point))
+        return True
+
     def _regrid(self, positions: Array) -> None:
         """Round `positions` anew; the object, and all that is remembered of it, grow where the scan has."""
         state, geometry, backend = self._state, self._problem.setup.geometry, self.backend
@@ -245,6 +254,7 @@ class Reconstruction:
         if history.pairs and not slope < 0:
             # rounding can spoil the curvature of nearly parallel pairs
             history = History()
+            self._state = replace(self._state, history=history)
             direction = history.direction(start.gradient, metric)
             slope = vector.inner(start.gradient, direction)
         if not slope < 0:
@@ -256,7 +266,7 @@ class Reconstruction:
             evaluation = self._landscape.evaluate(moved, terms)
             return Trial(evaluation.loss, vector.inner(evaluation.gradient, direction), (moved, evaluation))
 
-        first = self._first_step(epoch, start.loss, slope, fresh=not history.pairs)
+        first = self._first_step(epoch, terms, start.loss, slope)
         found, report = search(self._line_search(epoch), trial_at, Trial(start.loss, slope, (point, start)), first)
         if found is None:
             return start, report, self._rejected(epoch)
@@ -284,12 +294,12 @@ class Reconstruction:
         resting = {name for name, until in self._state.paused if epoch < until}
         return replace(terms, refined=terms.refined - resting)
 
-    def _first_step(self, epoch: int, loss: float, slope: float, *, fresh: bool) -> float:
+    def _first_step(self, epoch: int, terms: Terms, loss: float, slope: float) -> float:
         step = self.preset.value_at("update_step_bfgs", epoch)
-        if fresh and loss > 0:
-            # where no curvature is known: no loss that is never negative has its minimum further along a parabola than this
+        if not self._state.history.pairs:
+            # where no curvature is known: a loss with a least value has its minimum no further along a parabola than this
             # (Fletcher, Practical Methods of Optimization (1987), section 2.5), so that a first search takes few evaluations
-            step *= min(1.0, 2 * loss / -slope)
+            step *= min(1.0, 2 * (loss - self._problem.objective.least(terms)) / -slope)
         return step
 
     def _line_search(self, epoch: int) -> LineSearch:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pypty_nb.params.schedule import Schedule
+from pypty_nb.params.errors import ParameterError
+from pypty_nb.params.schedule import CHECKED_EPOCHS, Schedule
 
 Values = Mapping[str, Any]
 
@@ -18,9 +19,12 @@ def problems(values: Values) -> list[str]:
 
 
 def _wolfe(values: Values) -> Iterator[str]:
-    c1, c2 = values["wolfe_c1_constant"], values["wolfe_c2_constant"]
-    if not isinstance(c1, Schedule) and not isinstance(c2, Schedule) and c1 >= c2:
-        yield f"wolfe_c1_constant: must be below wolfe_c2_constant = {c2:g}; got {c1:g}"
+    for epoch, (c1, c2) in _over_epochs(values, "wolfe_c1_constant", "wolfe_c2_constant"):
+        # what is no number at all is refused where a schedule's values are looked at
+        if isinstance(c1, (int, float)) and isinstance(c2, (int, float)) and c1 >= c2:
+            when = f" in epoch {epoch}" if epoch is not None else ""
+            yield f"wolfe_c1_constant: must be below wolfe_c2_constant = {c2:g}{when}; got {c1:g}"
+            return
 
 
 def _pattern_count(values: Values) -> Iterator[str]:
@@ -68,12 +72,28 @@ def _finite(values: Values) -> Iterator[str]:
 
 
 def _compressed(values: Values) -> Iterator[str]:
-    compressed = str(values["algorithm"]).endswith("_compressed")
-    if (values["masks"] is not None) != compressed:
-        if compressed:
-            yield f"algorithm: {values['algorithm']} compares virtual detectors; give them in masks"
-        else:
-            yield f"masks: virtual detectors demand a compressed algorithm, such as lsq_compressed; got {values['algorithm']}"
+    for _, (algorithm,) in _over_epochs(values, "algorithm"):
+        compressed = str(algorithm).endswith("_compressed")
+        if (values["masks"] is not None) != compressed:
+            if compressed:
+                yield f"algorithm: {algorithm} compares virtual detectors; give them in masks"
+            else:
+                yield f"masks: virtual detectors demand a compressed algorithm, such as lsq_compressed; got {algorithm}"
+            return
+
+
+def _over_epochs(values: Values, *names: str) -> Iterator[tuple[int | None, tuple[Any, ...]]]:
+    """Epoch and values of some parameters together; once, without an epoch, where none of them is scheduled."""
+    given = [values[name] for name in names]
+    if not any(isinstance(value, Schedule) for value in given):
+        yield None, tuple(given)
+        return
+    first = values["epoch_prev"]
+    for epoch in range(first, min(max(values["epoch_max"], first + 1), first + CHECKED_EPOCHS)):
+        try:
+            yield epoch, tuple(value.value(epoch) if isinstance(value, Schedule) else value for value in given)
+        except ParameterError:
+            return  # a schedule that gives no value is a problem of its own, said where it is looked at
 
 
 def _patterns(values: Values) -> int | None:

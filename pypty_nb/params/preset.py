@@ -14,13 +14,10 @@ import numpy as np
 from pypty_nb.params import consistency
 from pypty_nb.params.errors import ParameterError, UnknownParameterError, describe
 from pypty_nb.params.fields import Field
-from pypty_nb.params.schedule import Schedule
+from pypty_nb.params.schedule import CHECKED_EPOCHS, Schedule
 from pypty_nb.params.tables import TABLES
 from pypty_nb.params.tables.aliases import ALIASES
 from pypty_nb.params.tables.base import Table
-
-#: Schedules are checked over at most this many epochs when a preset is made, and again, epoch by epoch, in the run.
-CHECKED_EPOCHS = 1000
 
 FIELDS: dict[str, Field] = {name: field for table in TABLES for name, field in table.fields().items()}
 _TABLE_OF: dict[str, type[Table]] = {name: table for table in TABLES for name in table.fields()}

@@ -53,6 +53,8 @@ MAX_POWER = 64
 MAX_INTEGER = 2**63
 #: Epochs over which a callable is written as steps.
 MAX_TABULATED = 100_000
+#: Schedules are checked over at most this many epochs when a preset is made, and again, epoch by epoch, in the run.
+CHECKED_EPOCHS = 1000
 #: How deep lists may nest in the value of a step.
 _MAX_NESTING = 3
 

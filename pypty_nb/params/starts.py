@@ -13,7 +13,7 @@ from pypty_nb.params.tables import TABLES, HandConstraints, LossConstraints, Opt
 
 #: Tables that hold nothing of the measurement: a start sets all of them.
 _SETTINGS = (Optimisation, Updating, LossConstraints, HandConstraints)
-#: Goes with the virtual detectors of the data, which a start leaves alone.
+#: Goes with the virtual detectors of the data, where there are any.
 _WITH_DATA = {"algorithm"}
 
 _FOLDER = files("pypty_nb.params") / "named"
@@ -40,10 +40,11 @@ def values_of(name: str) -> dict[str, Any]:
         return storage.read(path)
 
 
-def settings_of(name: str) -> dict[str, Any]:
+def settings_of(name: str, *, compressed: bool = False) -> dict[str, Any]:
     """Everything that the start `name` decides: its values, and the defaults of what it or another start could set.
 
-    Data, calibration and arrays are not among them, so that a start can be taken with the data at hand.
+    Data, calibration and arrays are not among them, so that a start can be taken with the data at hand; with `compressed` data
+    of virtual detectors the loss is not either.
 
     Raises
     ------
@@ -52,9 +53,10 @@ def settings_of(name: str) -> dict[str, Any]:
     """
     chosen = values_of(name)
     fields: dict[str, Field] = {name: field for table in TABLES for name, field in table.fields().items()}
-    decided = {name for table in _SETTINGS for name in table.fields()} - _WITH_DATA
+    decided = {name for table in _SETTINGS for name in table.fields()}
     decided |= {name for start in available() for name in values_of(start)}
-    return {name: copy.deepcopy(fields[name].default) for name in decided} | chosen
+    settings = {name: copy.deepcopy(fields[name].default) for name in decided} | chosen
+    return {name: value for name, value in settings.items() if not (compressed and name in _WITH_DATA)}
 
 
 def _about(name: str) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from pypty_nb.params.preset import CHECKED_EPOCHS, FIELDS, Preset, known_name, same
-from pypty_nb.params.schedule import Schedule
+from pypty_nb.params.preset import FIELDS, Preset, known_name, same
+from pypty_nb.params.schedule import CHECKED_EPOCHS, Schedule
 from pypty_nb.params.tables import LossConstraints, Updating
 
 #: How a schedule makes the optimiser forget: by a step in its value, by every epoch in which it acts, or not at all.
@@ -16,6 +16,7 @@ Reset = Literal["step", "act", ""]
 #: Tables whose parameters all belong to the objective: what is refined, and the terms added to the loss.
 _OBJECTIVE = (Updating, LossConstraints)
 _ALSO_OBJECTIVE = {
+    "algorithm",
     "loss_weight",
     "propmethod",
     "sequence",

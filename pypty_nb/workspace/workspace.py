@@ -111,7 +111,8 @@ class Workspace:
         ParameterError
             Where there is none of that name, or it contradicts the present data.
         """
-        self.history.change(starts.settings_of(name), f"start “{name}”")
+        settings = starts.settings_of(name, compressed=self.preset.masks is not None)
+        self.history.change(settings, f"start “{name}”")
 
     def load_array(self, name: str, typed: str) -> None:
         """Give the parameter `name` the array in a file inside the project folder: ``a.npy``, or ``b.h5:dataset``.

@@ -1,7 +1,9 @@
 """Where the probe may be, in reciprocal and in real space.
 
 Reciprocal: Σ |FFT(probe)| (1 − mask), unnormalised, mask centred; an L1 term. Gradient N² F⁻¹[(1 − mask) P/|P|], 0 where |P|
-is below 1e-9 of its maximum. Real: Σ window |probe|², window 1 where penalised; gradient 2 window · probe.
+is below 1e-9 of its maximum; an infinite weight is a change of variable instead (`stages.variables.InMask`).
+
+Real: Σ window |probe|², window 1 where penalised; gradient 2 window · probe.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pypty_nb.engine.regularisers import Regulariser, Surroundings
-from pypty_nb.params import ParameterError
+from pypty_nb.params import ParameterError, Preset
 from pypty_nb.physics.grids import disc
 from pypty_nb.records import Array
 
@@ -22,7 +24,9 @@ _DARK = 1e-9
 def reciprocal(probe: Array, values: Mapping[str, Any], around: Surroundings) -> tuple[float, Array]:
     """See the module; `probe` (y, x, mode[, scenario]) complex."""
     backend, xp = around.backend, around.backend.xp
-    outside = backend.asarray(1 - _mask(around), backend.real).reshape(*probe.shape[:2], *(1,) * (probe.ndim - 2))
+    outside = backend.asarray(1 - mask(around.setup.geometry.window, around.preset), backend.real).reshape(
+        *probe.shape[:2], *(1,) * (probe.ndim - 2)
+    )
     spectrum = xp.fft.fft2(probe, axes=(0, 1))
     size = xp.abs(spectrum)
     lit = size > _DARK * size.max()
@@ -63,20 +67,19 @@ def penalised(window: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
     return 1 - keeps[0][:, None] * keeps[1][None, :]
 
 
-def _mask(around: Surroundings) -> np.ndarray:
-    """1 where the probe may be, unshifted FFT order."""
-    window = around.setup.geometry.window
-    mask = around.preset.probe_constraint_mask
-    mask = around.preset.aperture_mask if mask is None else mask
-    if mask is None:
+def mask(window: tuple[int, int], preset: Preset) -> np.ndarray:
+    """1 where the probe may be, unshifted FFT order, (y, x) float64."""
+    kept = preset.probe_constraint_mask
+    kept = preset.aperture_mask if kept is None else kept
+    if kept is None:
         raise ParameterError("probe_constraint_mask: probe_reg_constraint_weight needs this mask, or aperture_mask")
-    if not isinstance(mask, np.ndarray):
-        return disc(window, 0.5 * float(mask))
-    if mask.shape != window:
+    if not isinstance(kept, np.ndarray):
+        return disc(window, 0.5 * float(kept))
+    if kept.shape != window:
         raise ParameterError(
-            f"probe_constraint_mask: is {mask.shape[0]} × {mask.shape[1]} px; the probe is {window[0]} × {window[1]} px"
+            f"probe_constraint_mask: is {kept.shape[0]} × {kept.shape[1]} px; the probe is {window[0]} × {window[1]} px"
         )
-    return np.fft.ifftshift(np.asarray(mask, np.float64))
+    return np.fft.ifftshift(np.asarray(kept, np.float64))
 
 
 TERMS = (

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from pypty_nb.backend import Backend
 from pypty_nb.records import Array, Refinables
@@ -104,10 +107,35 @@ class ProbeModulus(ProbePhase):
         return (of_spectrum * self._xp.exp(-1j * self._xp.angle(spectrum))).real
 
 
+class InMask(Free):
+    """The probe's spectrum is zero outside a mask.
+
+    Notes
+    -----
+    p = F⁻¹ M F p with M of 0 and 1: an orthogonal projection, so that pull: g ← F⁻¹ M F g.
+    """
+
+    def __init__(self, backend: Backend, mask: np.ndarray):
+        self._xp, self._mask = backend.xp, backend.asarray(mask > 0, backend.real)
+
+    def of(self, point: Refinables) -> Refinables:
+        if point.probe is None:
+            return point
+        mask = self._mask.reshape(*self._mask.shape, *(1,) * (point.probe.ndim - 2))
+        masked = self._xp.fft.ifft2(mask * self._xp.fft.fft2(point.probe, axes=(0, 1)), axes=(0, 1))
+        return replace(point, probe=masked.astype(point.probe.dtype))
+
+    def point(self, variables: Refinables, base: Refinables) -> Refinables:
+        return self.of(variables)
+
+    def pull(self, gradient: Refinables, point: Refinables) -> Refinables:
+        return self.of(gradient)
+
+
 class Together(Free):
     """Several changes at once, of different arrays."""
 
-    def __init__(self, changes: list[Free]):
+    def __init__(self, changes: Sequence[Free]):
         self._changes = changes
 
     def of(self, point: Refinables) -> Refinables:

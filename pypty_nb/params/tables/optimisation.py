@@ -24,11 +24,13 @@ class Optimisation(Table):
             "gauss_compressed",
             "poisson_compressed",
         ),
+        schedulable=True,
         level="basic",
         label="Loss",
         doc="How model and data are compared: lsq_sqrt on amplitudes (Gaussian), ml for Poisson counts, lsq on "
         "intensities, lsq_sqrt_2 on intensities weighted by the counts; those named compressed compare virtual "
-        "detectors.",
+        "detectors. Few counts are best fitted by ml once lsq_sqrt has found the object.",
+        differs="The original takes no schedule here.",
     )
     epoch_max = Integer(
         200,
@@ -160,8 +162,8 @@ class Optimisation(Table):
         bounds=(0, 1),
         inclusive_bounds=(True, False),
         label="Held-out share",
-        doc="Share of the measured pixels, drawn at random once and for all, that is kept out of the loss and only compared, to "
-        "tell fitted noise from signal. A larger value judges better and leaves less to refine with; 0 holds none out.",
+        doc="Share of the measured pixels, drawn at random once and for all, that is kept out of the loss and only compared, "
+        "to tell fitted noise from signal. A larger value judges better and leaves less to refine with; 0 holds none out.",
         differs="The original has no such setting.",
     )
     stop_on_validation = Integer(
