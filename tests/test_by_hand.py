@@ -10,7 +10,7 @@ import pytest
 from pypty_nb import Preset, Reconstruction
 from pypty_nb.engine import projections
 from pypty_nb.engine.build import build
-from pypty_nb.params import FIELDS
+from pypty_nb.params import FIELDS, ParameterError
 from pypty_nb.records import Refinables
 from tests.test_model import problem
 from tests.test_reconstruction import small
@@ -78,6 +78,40 @@ def test_weak_phase_is_flipped() -> None:
     assert found[2, 2] == pytest.approx(0.095)
 
 
+def blurred(points: np.ndarray, sigma: float) -> np.ndarray:
+    """`points` (y, x) convolved with exp(−r²/σ²), normalised, periodic."""
+    y, x = (np.minimum(np.arange(n), n - np.arange(n)) for n in points.shape)
+    atom = np.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / sigma**2)
+    return np.fft.ifft2(np.fft.fft2(points) * np.fft.fft2(atom / atom.sum())).real
+
+
+@pytest.mark.parametrize("part", ["phase", "absorption"])
+def test_atoms_are_flipped_as_points(part: str) -> None:
+    """A blurred atom's faint rim lies below the threshold: as it stands it is flipped, as a point it is kept."""
+    points = np.zeros((24, 24))
+    points[8, 9] = 2.0
+    atoms = blurred(points, 1.5)
+    obj = np.exp(1j * atoms if part == "phase" else -atoms)[:, :, None, None]
+    widths = ((1.5, 1.5), None) if part == "phase" else (None, (1.5, 1.5))
+
+    def read(found: Refinables) -> np.ndarray:
+        return (np.angle(found.obj) if part == "phase" else -np.log(np.abs(found.obj)))[:, :, 0, 0]
+
+    settings = {"do_charge_flip": True, "cf_delta_phase": 0.2, "cf_delta_abs": 0.2, "cf_beta_phase": -0.9, "cf_beta_abs": -0.9}
+    plain = read(after(replace(rough(), obj=obj), **settings))
+    pointwise = read(after(replace(rough(), obj=obj), **settings, fancy_sigma=widths))
+    assert np.abs(plain - atoms).max() > 0.1
+    assert np.abs(pointwise - atoms).max() < 0.03
+    narrower = read(after(replace(rough(), obj=obj), **settings, fancy_sigma=tuple(w and (1.5, 0.8) for w in widths)))
+    assert narrower.max() > 1.5 * atoms.max()
+
+
+def test_one_width_stands_for_both() -> None:
+    settings = {"do_charge_flip": True, "cf_delta_phase": 0.3, "cf_delta_abs": 0.3}
+    one, two = after(rough(), **settings, fancy_sigma=1.2), after(rough(), **settings, fancy_sigma=((1.2, 1.2), (1.2, 1.2)))
+    assert np.array_equal(one.obj, two.obj)
+
+
 def test_the_wedge_is_removed() -> None:
     point = rough(slices=4)
 
@@ -109,3 +143,26 @@ def test_in_a_run_it_resets_the_history_and_leaves_the_loss_of_a_mode_mix_alone(
     assert reports[4].loss == pytest.approx(reference[4].loss, rel=1e-9)
     assert reports[3].search.initial_step == 1
     assert reports[4].search.initial_step < 1
+
+
+def outside(probe: np.ndarray, radius: float) -> float:
+    """Share of the probe's power beyond `radius`, cycles per pixel."""
+    power = np.abs(np.fft.fft2(probe, axes=(0, 1))) ** 2
+    y, x = (np.fft.fftfreq(n) for n in probe.shape[:2])
+    return float(power[y[:, None] ** 2 + x**2 > radius**2].sum() / power.sum())
+
+
+def test_an_infinite_weight_keeps_the_probe_in_its_mask() -> None:
+    plain = small(epoch_max=20, probe_constraint_mask=0.4)
+    steps = {"steps": [[0, 0.0], [6, float("inf")]]}
+    reports = list(Reconstruction({**plain, "probe_reg_constraint_weight": steps}))
+    assert outside(reports[5].point.probe, 0.2) > 1e-6
+    assert all(outside(report.point.probe, 0.2) < 1e-28 for report in reports[6:])
+    assert reports[6].search.initial_step < 1, "the history was not reset"
+    assert reports[-1].loss < 0.5 * reports[6].loss
+    assert all(later.search.initial_step == 1 for later in reports[8:-1]), "the history was reset again"
+
+
+def test_it_excludes_a_probe_that_moves_in_phase_alone() -> None:
+    with pytest.raises(ParameterError, match="tune_only_probe_phase: excludes probe_reg_constraint_weight"):
+        list(Reconstruction(small(probe_reg_constraint_weight=float("inf"), tune_only_probe_phase=True)))

@@ -154,7 +154,6 @@ REFUSED = {
     "unknown parameter": (lambda path: changed(path, acc_voltag=80), "no parameter 'acc_voltag'; did you mean 'acc_voltage'"),
     "wrong value": (lambda path: changed(path, acc_voltage=-80), "acc_voltage: must be above 0 kV; got -80"),
     "code": (lambda path: changed(path, update_probe="lambda x: open('made', 'w')"), "update_probe: .*may call only.*'open'"),
-    "not yet possible": (lambda path: changed(path, fancy_sigma=1.0), "fancy_sigma: .*not supported"),
     "no data": (lambda path: changed(path, data_path=""), "data_path: no measurements are given"),
     "data missing": (lambda path: changed(path, data_path="no.h5"), r"data_path: there is no file no\.h5"),
     "data a folder": (lambda path: changed(path, data_path=str(path.parent)), "data_path: .* is a folder"),

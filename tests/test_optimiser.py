@@ -78,9 +78,9 @@ def test_more_history_takes_fewer_epochs() -> None:
     assert minimise(function, start, 10, 40)[1] < 1e-3 * minimise(function, start, 0, 40)[1]
 
 
-def naive_direction(pairs: list[tuple[np.ndarray, np.ndarray]], gradient: np.ndarray, scale: float) -> np.ndarray:
+def naive_direction(pairs: list[tuple[np.ndarray, np.ndarray]], gradient: np.ndarray, seed: float | np.ndarray) -> np.ndarray:
     """−H g with the full inverse Hessian, updated pair by pair: Nocedal and Wright, eq. 6.17."""
-    hessian = scale * np.eye(gradient.size)
+    hessian = seed * np.eye(gradient.size)
     for step, change in pairs:
         rho = 1 / (step @ change)
         left = np.eye(gradient.size) - rho * np.outer(step, change)

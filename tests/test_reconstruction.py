@@ -238,3 +238,24 @@ def test_siemens_star() -> None:
     error = report.loss / counts
     print(f"normalised amplitude error {error:.5f} after {report.epoch} epochs in {report.seconds:.0f} s")
     assert error <= 0.0160
+
+
+def test_the_loss_may_follow_a_schedule() -> None:
+    schedule = {"steps": [[0, "lsq_sqrt"], [5, "ml"]]}
+    reports = list(Reconstruction(small(epoch_max=9, algorithm=schedule)))
+    assert all(report.loss > 0 for report in reports[:5])
+    assert all(report.loss < 0 for report in reports[5:]), "the likelihood of thousands of counts is negative"
+    reference = list(Reconstruction(small(epoch_max=5)))
+    assert reports[4].loss == reference[4].loss
+
+
+def test_a_first_step_down_the_likelihood_takes_few_evaluations() -> None:
+    reports = list(Reconstruction(small(epoch_max=3, algorithm="ml")))
+    print([report.evaluations for report in reports])
+    assert reports[0].evaluations <= 8
+
+
+@pytest.mark.parametrize("c1", [{"steps": [[0, 0.1], [4, 0.95]]}, "lambda x: 0.1 + x / 4"])
+def test_wolfe_constants_must_stay_in_order_in_every_epoch(c1: object) -> None:
+    with pytest.raises(ParameterError, match=r"wolfe_c1_constant: must be below wolfe_c2_constant = 0\.9 in epoch 4"):
+        Preset(wolfe_c1_constant=c1, wolfe_c2_constant=0.9, epoch_max=8)

@@ -88,7 +88,7 @@ DOCUMENT: dict[str, list[Row]] = {
         Row("lazy_clean", Boolean, False),
     ],
     "Optimisation": [
-        Row("algorithm", Choice, "lsq_sqrt"),
+        Row("algorithm", Choice, "lsq_sqrt", True),  # a schedule is an extension
         Row("epoch_max", Integer, 200),
         Row("wolfe_c1_constant", Number, 0.5, True),
         Row("wolfe_c2_constant", Number, 0.999999, True),

@@ -46,7 +46,15 @@ def test_how_every_schedulable_parameter_resets() -> None:
     preset = Preset()
     found = {name: reset_by(preset, name) for name, field in FIELDS.items() if field.schedulable}
     objective = {name for table in (Updating, LossConstraints) for name, field in table.fields().items() if field.schedulable}
-    objective |= {"loss_weight", "propmethod", "sequence", "phase_only_obj", "tune_only_probe_phase", "tune_only_probe_abs"}
+    objective |= {
+        "algorithm",
+        "loss_weight",
+        "propmethod",
+        "sequence",
+        "phase_only_obj",
+        "tune_only_probe_phase",
+        "tune_only_probe_abs",
+    }
     by_hand = {
         "apply_gaussian_filter", "apply_gaussian_filter_amplitude", "beta_wedge", "do_charge_flip",
         "keep_probe_states_orthogonal", "reset_history_flag", "reset_positions", "restart_from_vacuum",
