@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,39 +19,46 @@ class Axis(NamedTuple):
 
     Attributes
     ----------
-    length, kept, low, lanes : int
-        Points; frequencies kept, and how many of them come first; `kept` rounded up to whole vectors.
-    padded : int
-        Points rounded up to whole vectors.
-    radices, starts : int64 array
-        Radix of every pass, and where its twiddle factors begin.
+    length, kept, low : int
+        Points; frequencies kept, and how many of them come first.
+    vector : int
+        Reals in a vector.
+    padded, lanes : int
+        `length` and `kept` rounded up to whole vectors.
+    passes : int
+    table : int64 array, flat
+    radix, start : where in `table` the radix of every pass is, and where its twiddle factors begin
+    frequency : where the signed frequencies are, in packed order
+    every, kept_in : where the row of every point is, and the packed row of every frequency
+    full_out, kept_out : where the row is that result i of the passes goes to, of all and of the kept
+    full_order, kept_order : where the result of the passes is that column i takes, of all and of the kept
     twiddles : real array
         Real and imaginary parts in turn.
-    frequencies : int64 array, (kept,)
-        Signed, in packed order.
-    every, kept_in : int64 array, (length,)
-        The row that holds point (or frequency) i, where all are stored and where the kept are.
-    full_out, kept_out : int64 array, (length,)
-        The row that result i of the passes goes to.
-    full_order, kept_order : int64 array, (padded or lanes,)
-        The result of the passes that column i takes.
     """
 
     length: int
     kept: int
     low: int
-    lanes: int
+    vector: int
     padded: int
-    radices: np.ndarray
-    starts: np.ndarray
+    lanes: int
+    passes: int
+    table: np.ndarray
+    radix: int
+    start: int
+    frequency: int
+    every: int
+    kept_in: int
+    full_out: int
+    kept_out: int
+    full_order: int
+    kept_order: int
     twiddles: np.ndarray
-    frequencies: np.ndarray
-    every: np.ndarray
-    kept_in: np.ndarray
-    full_out: np.ndarray
-    kept_out: np.ndarray
-    full_order: np.ndarray
-    kept_order: np.ndarray
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """The signed frequencies kept, in packed order."""
+        return self.table[self.frequency :][: self.kept]
 
 
 def radices(length: int) -> tuple[int, ...] | None:
@@ -64,9 +72,10 @@ def radices(length: int) -> tuple[int, ...] | None:
         return None
     if len(found) == 1:
         return (found[0] // 2, 2) if found[0] % 2 == 0 else None
-    if found[:1] == [8] and found[-1] == 2:
-        # 8·2 is done faster as 4·4
-        found[found.index(8, found.count(8) - 1)], found[-1] = 4, 4
+    if 8 in found and 2 in found:
+        # done faster as 4·4
+        for old in (8, 2):
+            found[found.index(old)] = 4
     return tuple(found)
 
 
@@ -82,17 +91,20 @@ def axis(length: int, inside: np.ndarray, lanes: int, real: Any) -> Axis:
     kept = np.flatnonzero(inside)
     low = int(np.argmin(inside)) if not inside.all() else length
     packed, padded = _whole(len(kept), lanes), _whole(length, lanes)
-    order = np.argsort(result)
+    order, every = np.argsort(result), np.arange(length)
     place = np.full(length, packed)
     place[kept] = np.arange(len(kept))
-    return Axis(
-        length, len(kept), low, packed, padded,
-        np.array(chosen), starts, twiddles.astype(real),
-        np.where(2 * kept < length, kept, kept - length),
-        every=np.arange(length), kept_in=place,
-        full_out=result, kept_out=np.where(place == packed, packed + 1, place)[result],
-        full_order=np.pad(order, (0, padded - length)), kept_order=np.pad(order[kept], (0, packed - len(kept))),
-    )  # fmt: skip
+    kept_out = np.where(place == packed, packed + 1, place)[result]
+    signed = np.where(2 * kept < length, kept, kept - length)
+    rows = {
+        "radix": chosen, "start": starts, "frequency": signed, "every": every, "kept_in": place, "full_out": result,
+        "kept_out": kept_out, "full_order": np.pad(order, (0, padded - length)),
+        "kept_order": np.pad(order[kept], (0, packed - len(kept))),
+    }  # fmt: skip
+    begin = dict(zip(rows, accumulate(map(len, rows.values()), initial=0), strict=False))
+    table = np.concatenate(list(rows.values())).astype(np.int64)
+    sizes = {"length": length, "kept": len(kept), "low": low, "vector": lanes, "padded": padded, "lanes": packed}
+    return Axis(**sizes, passes=len(chosen), table=table, twiddles=twiddles.astype(real), **begin)
 
 
 def _passes(length: int, chosen: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

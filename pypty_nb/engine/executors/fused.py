@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ from pypty_nb.records import Refinables
 
 _LOSSES = ("lsq_sqrt", "ml", "lsq", "lsq_sqrt_2")
 _REFINED = frozenset({"obj", "probe", "positions"})
-#: Patterns given to the kernel at once, at least: it works on one at a time, and a call costs as much as several.
-_AT_ONCE = 16
+#: Bytes of patterns given to the kernel at once, at least: it works on one at a time, and a call costs as much as several.
+_AT_ONCE = 2**20
 
 
 def supports(model: Model, method: str, loss: str) -> bool:
@@ -56,160 +57,151 @@ class Fused:
         from pypty_nb.engine.executors import kernels, lanes
 
         self._kernels, self._measurements = kernels, measurements
-        self._batch, self._threads, self._which = max(batch, _AT_ONCE), max(1, threads), _LOSSES.index(loss)
-        self._backend, self._setup = model.backend, model.setup
-        self._real = model.backend.real
-        self._lanes = lanes.BYTES // np.dtype(self._real).itemsize
+        self._threads, self._which = max(1, threads), _LOSSES.index(loss)
+        self._backend, self._setup, self._real = model.backend, model.setup, model.backend.real
         geometry = model.setup.geometry
+        one = geometry.window[0] * geometry.window[1] * np.dtype(self._real).itemsize
+        self._batch = max(batch, _AT_ONCE // one)
         self._band = band_limit(geometry.window, geometry.pixel_size, geometry.cutoff, geometry.rolloff)
-        self._grid = self._fixed()
+        self._vector = lanes.BYTES // np.dtype(self._real).itemsize
+        inside = self._band > 0
+        along_y, along_x = np.asarray(inside.any(axis=1)), np.asarray(inside.any(axis=0))
+        self._y = axis(geometry.window[0], along_y, self._vector, self._real)
+        self._x = axis(geometry.window[1], along_x, self._vector, self._real)
+        self._frequencies = self._y.frequencies[:, None], self._x.frequencies
+        self._dark = np.full((measurements.count, 2), np.nan)
+        self._plan: Any = None
         self._work: list[Any] = []
 
     def run(
         self, point: Refinables, wanted: frozenset[str], weight: float = 1.0, sequence: Sequence[int] | None = None
     ) -> Sums:
         """As `Serial.run`; `wanted` may name obj, probe and positions."""
-        shared = self._shared(point)
-        corners = self._setup.geometry.corners
-        remainders = point.positions - corners if self._setup.geometry.sub_pixel else np.zeros(corners.shape)
+        self._prepare(point)
+        geometry, count = self._setup.geometry, self._measurements.count
+        remainders = point.positions - geometry.corners if geometry.sub_pixel else np.zeros(geometry.corners.shape)
         remainders = remainders.astype(np.float64)
-        chosen = np.arange(self._measurements.count) if sequence is None else np.asarray(sequence)
-        batches = [chosen[start : start + self._batch] for start in range(0, len(chosen), self._batch)]
-        losses, errors = np.zeros((2, self._measurements.count))
-        moved = np.zeros((self._measurements.count, 2))
-        parts = [self._kernels.Part(np.zeros_like(shared.planes), np.zeros_like(shared.spectra)) for _ in range(self._threads)]
+        chosen = np.arange(count) if sequence is None else np.asarray(sequence)
+        # as many for each thread
+        rounds = -(-len(chosen) // (self._batch * self._threads))
+        batches = [part for part in np.array_split(chosen, rounds * self._threads) if len(part)]
+        losses, errors, moved = np.zeros(count), np.zeros(count), np.zeros((count, 2))
         flags = self._kernels.Wanted(*(name in wanted for name in self._kernels.Wanted._fields))
-        self._fit_work(shared)
 
         def work(share: int) -> None:
             for indices in batches[share :: self._threads]:
-                places = corners[indices], remainders[indices]
+                places = geometry.corners[indices], remainders[indices]
                 data = np.ascontiguousarray(self._measurements.batch(indices))
-                out = np.empty(len(indices)), np.empty(len(indices)), np.zeros((len(indices), 2))
-                self._kernels.patterns(
-                    self._grid, shared, self._work[share], parts[share], places, data, self._which, flags, out
-                )
-                losses[indices], errors[indices], moved[indices] = out
+                out = np.empty(len(indices)), np.empty(len(indices)), np.zeros((len(indices), 2)), self._dark[indices]
+                self._kernels.patterns(self._plan, self._work[share], places, data, self._which, flags, out)
+                losses[indices], errors[indices], moved[indices], self._dark[indices] = out
 
         if self._threads == 1:
             work(0)
         else:
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(work, range(self._threads)))
-        return Sums(losses, errors, self._gradient(point, parts, moved, wanted, weight))
+        return Sums(losses, errors, self._gradient(point, moved, wanted, weight))
 
-    def _fixed(self) -> Any:
-        (ny, nx), lanes, real, inside = self._setup.geometry.window, self._lanes, self._real, self._band > 0
-        y, x = axis(ny, inside.any(axis=1), lanes, real), axis(nx, inside.any(axis=0), lanes, real)
-        limited = np.pad(self._band[np.ix_(y.frequencies, x.frequencies)], ((0, 0), (0, x.lanes - x.kept)))
-        self._axes = y, x
-        return self._kernels.Grid(
-            x, y, lanes, self._setup.geometry.limit_patches,
-            mask=(np.arange(y.padded) < ny).astype(real),
-            band=(limited / (ny * nx)).astype(real).ravel(),
-            squared=(limited**2).astype(real).ravel(),
-            propagators=self._packed(_propagators(self._setup, self._band) / (ny * nx)),
-            ky=(y.frequencies / ny).astype(real),
-            kx=(x.frequencies / nx).astype(real),
-        )  # fmt: skip
-
-    def _shared(self, point: Refinables) -> Any:
+    def _prepare(self, point: Refinables) -> None:
+        """Give every thread object and probe, and an empty gradient."""
         height, width, slices = point.obj.shape[:3]
-        padded = height + self._lanes
-        # vectors that begin within a plane may end behind it
-        planes = np.zeros(2 * slices * width * padded + self._lanes, self._real)
-        parts = planes[: -self._lanes].reshape(slices, 2, width, padded)[..., :height]
-        of_slices = np.transpose(point.obj[..., 0], (2, 1, 0))
-        parts[:, 0], parts[:, 1] = of_slices.real, of_slices.imag
+        modes = point.probe.shape[2]
+        row = height + self._vector
+        if self._plan is None or self._plan[2:4] + self._plan[5:7] != (modes, slices, width, row):
+            self._plan = self._planned(modes, slices, width, row)
+        planes = self._work[0].planes
+        parts, of_slices = self._slices(planes), np.transpose(point.obj[..., 0], (2, 1, 0))
+        parts[:, 0], parts[:, 1] = np.real(of_slices), np.imag(of_slices)
         probe = np.array(np.moveaxis(point.probe, 2, 0), order="C")
-        spectra = self._backend.fft2(probe) * self._scaled_band()
-        return self._kernels.Shared(planes, (width, padded), self._packed(spectra), slices, len(spectra))
+        spectra = self._packed(self._backend.fft2(probe) * (self._band / self._band.size).astype(self._real))
+        for work in self._work:
+            work.of_planes[:] = 0
+            work.memory[self._plan.probes :][: len(spectra)] = spectra
+            work.memory[self._plan.of_probes :][: len(spectra)] = 0
 
-    def _scaled_band(self) -> np.ndarray:
-        return (self._band / self._band.size).astype(self._real)
-
-    def _packed(self, spectra: np.ndarray) -> np.ndarray:
-        """Spectra (…, ky, kx) as the kernels have them."""
-        y, x = self._axes
-        blocks = x.lanes // self._lanes
-        out = np.zeros((len(spectra), y.lanes + 2, blocks, 2, self._lanes), self._real)
-        kept = spectra[:, y.frequencies[:, None], x.frequencies]
-        kept = np.pad(kept, ((0, 0), (0, 0), (0, x.lanes - x.kept))).reshape(len(spectra), y.kept, blocks, self._lanes)
-        out[:, : y.kept, :, 0], out[:, : y.kept, :, 1] = kept.real, kept.imag
-        return out.ravel()
-
-    def _unpacked(self, packed: np.ndarray) -> np.ndarray:
-        y, x = self._axes
-        rows = packed.reshape(-1, y.lanes + 2, x.lanes // self._lanes, 2, self._lanes)[:, : y.kept]
-        kept = (rows[:, :, :, 0] + 1j * rows[:, :, :, 1]).reshape(len(rows), y.kept, x.lanes)[..., : x.kept]
-        out = np.zeros((len(rows), y.length, x.length), self._backend.complex)
-        out[:, y.frequencies[:, None], x.frequencies] = kept
-        return out
-
-    def _fit_work(self, shared: Any) -> None:
-        """Make the working arrays when the number of modes or slices is new."""
-        wave = 2 * self._grid.x.length * self._grid.y.padded
-        if self._work and (len(self._work[0].waves), len(self._work[0].field)) == (
-            wave * shared.modes * shared.slices,
-            wave * shared.modes,
-        ):
-            return
-        y, x, of_spectra = *self._axes, len(shared.spectra)
-        sizes = {
-            "waves": wave * shared.modes * shared.slices,
-            "patches": wave * shared.slices if self._grid.limited else 0,
-            "field": wave * shared.modes,
-            "of_patch": wave,
-            "spectra": of_spectra,
-            "half": 2 * y.padded * x.lanes,
-            "back": 2 * (x.lanes + 1) * y.padded,
-            "scratch_x": 2 * x.length * self._lanes,
-            "scratch_y": 2 * y.length * self._lanes,
-            "intensity": y.kept * x.lanes,
-            "slope": y.kept * x.lanes,
-            "counts": y.kept * x.lanes,
-            "ramp_y": 2 * y.kept,
-            "ramp_x": 2 * x.lanes,
-            "moments": 2 * x.lanes,
+    def _planned(self, modes: int, slices: int, width: int, row: int) -> Any:
+        """Lay the threads' memory out and fill in what a run holds fixed."""
+        (ny, nx), limited, y, x = self._setup.geometry.window, self._setup.geometry.limit_patches, self._y, self._x
+        band = np.pad(self._band[self._frequencies], ((0, 0), (0, x.lanes - x.kept))).ravel()
+        wave, spectrum = 2 * x.length * y.padded, 2 * (y.lanes + 2) * x.lanes
+        fixed = {
+            "mask": np.arange(y.padded) < ny,
+            "band": band / (ny * nx),
+            "squared": band**2 / modes,
+            "propagators": self._packed(_propagators(self._setup, self._band) / (ny * nx)),
+            "ky": self._frequencies[0].ravel() / ny,
+            "kx": self._frequencies[1] / nx,
         }
-        powers = max(y.length, x.length) // 2 + 1
+        sizes = {name: len(values) for name, values in fixed.items()} | {
+            "probes": spectrum * modes, "of_probes": spectrum * modes,
+            "waves": wave * modes * slices, "patches": wave * slices if limited else 0, "field": wave * modes, "of_patch": wave,
+            "spectra": spectrum * modes, "half": 2 * y.padded * x.lanes, "back": 2 * (x.lanes + 1) * y.padded,
+            "intensity": len(band), "slope": len(band), "counts": len(band),
+            "ramp_y": 2 * y.kept, "ramp_x": 2 * x.lanes, "moments": 2 * x.lanes,
+        }  # fmt: skip
+        ends = list(accumulate(-(-size // self._vector) * self._vector for size in sizes.values()))
+        starts = dict(zip(sizes, [0, *ends[:-1]], strict=True))
+        longest, planes = max(ny, nx), np.zeros(2 * slices * width * row + self._vector, self._real)
         self._work = [
             self._kernels.Work(
-                **{name: self._aligned(size) for name, size in sizes.items()}, powers=np.empty(powers, np.complex128)
+                self._aligned(ends[-1]), self._aligned(2 * longest * self._vector), np.empty(longest // 2 + 1, np.complex128),
+                planes, np.zeros_like(planes),
             )
             for _ in range(self._threads)
-        ]
+        ]  # fmt: skip
+        for work in self._work:
+            for name, values in fixed.items():
+                work.memory[starts[name] :][: len(values)] = values
+        return self._kernels.Plan(x, y, modes, slices, limited, width, row, **starts)
 
     def _aligned(self, size: int) -> np.ndarray:
         """Zeros that begin at a vector's boundary."""
-        item = np.dtype(self._real).itemsize
-        memory = np.zeros(size + self._lanes, self._real)
-        first = -memory.ctypes.data // item % self._lanes
+        memory = np.zeros(size + self._vector, self._real)
+        first = -memory.ctypes.data // memory.itemsize % self._vector
         return memory[first : first + size]
 
-    def _gradient(
-        self, point: Refinables, parts: list[Any], moved: np.ndarray, wanted: frozenset[str], weight: float
-    ) -> Refinables:
+    def _packed(self, spectra: np.ndarray) -> np.ndarray:
+        """Spectra (n, ky, kx) as the kernels have them."""
+        y, x = self._y, self._x
+        kept = spectra[:, *self._frequencies]
+        out = np.zeros((len(spectra), y.lanes + 2, 2, x.lanes), self._real)
+        out[:, : y.kept, 0, : x.kept], out[:, : y.kept, 1, : x.kept] = np.real(kept), np.imag(kept)
+        return out.reshape(*out.shape[:3], x.lanes // self._vector, self._vector).swapaxes(2, 3).ravel()
+
+    def _unpacked(self, packed: np.ndarray) -> np.ndarray:
+        y, x = self._y, self._x
+        parts = packed.reshape(-1, y.lanes + 2, x.lanes // self._vector, 2, self._vector).swapaxes(2, 3)
+        parts = parts.reshape(*parts.shape[:3], x.lanes)[:, : y.kept, :, : x.kept]
+        out = np.zeros((len(parts), y.length, x.length), self._backend.complex)
+        out[:, *self._frequencies] = parts[:, :, 0] + 1j * parts[:, :, 1]
+        return out
+
+    def _slices(self, planes: np.ndarray) -> np.ndarray:
+        """A view of planes, (slice, real and imaginary part, x, y)."""
+        # vectors that begin within a plane may end behind it
+        slices, width, row = self._plan.slices, self._plan.width, self._plan.row
+        return planes[: -self._vector].reshape(slices, 2, width, row)[..., : row - self._vector]
+
+    def _gradient(self, point: Refinables, moved: np.ndarray, wanted: frozenset[str], weight: float) -> Refinables:
         obj = probe = positions = None
         if "obj" in wanted:
-            planes = sum((part.planes for part in parts[1:]), parts[0].planes)
-            obj = self._object(planes * self._real(weight), point.obj.shape)
+            parts = self._slices(_total([work.of_planes for work in self._work]))
+            planes = (parts[:, 0] + 1j * parts[:, 1]) * self._real(weight)
+            obj = np.ascontiguousarray(planes.T[..., None])
         if "probe" in wanted:
-            spectra = sum((part.spectra for part in parts[1:]), parts[0].spectra)
-            spectra = self._backend.ifft2(self._unpacked(spectra) * self._band.astype(self._real))
-            probe = np.moveaxis(spectra * self._real(weight), 0, 2)
+            first, last = self._plan.of_probes, self._plan.waves
+            spectra = self._unpacked(_total([work.memory[first:last] for work in self._work]))
+            probe = self._backend.ifft2(spectra * self._band.astype(self._real)) * self._real(weight)
+            probe = np.moveaxis(probe, 0, 2)
         if "positions" in wanted:
             positions = (moved * (2 * np.pi * weight)).astype(self._real)
         fixed = {name: np.zeros_like(getattr(point, name)) for name in wanted - _REFINED}
         return Refinables(obj=obj, probe=probe, positions=positions, **fixed)
 
-    def _object(self, planes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        height, width, slices = shape[:3]
-        parts = planes[: -self._lanes].reshape(slices, 2, width, -1)[..., :height]
-        out = np.empty(shape, self._backend.complex)
-        of_slices = np.transpose(out[..., 0], (2, 1, 0))
-        of_slices.real, of_slices.imag = parts[:, 0], parts[:, 1]
-        return out
+
+def _total(arrays: list[np.ndarray]) -> np.ndarray:
+    return sum(arrays[1:], arrays[0])
 
 
 def _propagators(setup: Setup, band: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """A small language of vector code: Python written once, emitted as LLVM vectors into numba's kernels.
 
-Numba's loops are vectorised where LLVM can prove that its arrays do not overlap, which with the sixteen streams of a butterfly it
-cannot. Here every operation is on a vector of `BYTES` bytes from the start. A `Place` says where a complex field lies in a flat
-array of reals; `fields` turns a function of places into a loop over all vectors of a field.
+Numba's loops are vectorised where LLVM can prove that its arrays do not overlap, which with the sixteen streams of a butterfly
+it cannot. Here every operation is on a vector of `BYTES` bytes from the start. A `Place` says where a complex field lies in a
+flat array of reals; `fields` turns a function of places into a loop over all vectors of a field.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Two-dimensional transforms of fields of vectors, within a band limit, in numba.
 
 Transforms run along rows, each lane of a vector on its own. Fields in real space are (x, y) with y along the lanes, spectra
-(ky, kx) with kx along the lanes: between the two one-dimensional transforms a block of vectors is transposed in registers. All are
-unnormalised. Functions are at module level so that their machine code is cached on disk.
+(ky, kx) with kx along the lanes: between the two one-dimensional transforms blocks of vectors are transposed in registers.
+All are unnormalised. Functions are at module level so that their machine code is cached on disk.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -17,29 +18,36 @@ from numba.extending import intrinsic
 from pypty_nb.engine.executors.axes import RADICES
 from pypty_nb.engine.executors.lanes import Complex, Field, Lanes, Memory, Place, dft, entry, number, transposed
 
-OPTIONS = {"nogil": True, "cache": True, "fastmath": {"nsz", "contract", "arcp", "reassoc"}, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "fastmath": {"nsz", "contract", "arcp", "reassoc"},
+    "error_model": "numpy",
+}
+#: For what is called from few places: every compiled function is optimised again in each that calls it.
+INLINED: dict[str, Any] = OPTIONS | {"inline": "always"}
 
 
 @intrinsic
-def first_pass(typingctx, radix, source, block, rows, scratch, twiddles, length):
-    """The butterflies of row rows[i] of `source`, into row i of the scratch."""
+def first_pass(typingctx, radix, source, block, table, rows, scratch, twiddles, length):
+    """The butterflies of row table[rows + i] of `source`, into row i of the scratch."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        field, work = Field(context, builder, kinds[1], args[1]), _Scratch(context, builder, kinds[4], args[4])
-        factors = Memory(context, builder, kinds[5], args[5])
+        field, work = Field(context, builder, kinds[1], args[1]), _Scratch(context, builder, kinds[5], args[5])
+        factors = Memory(context, builder, kinds[6], args[6])
         for each in RADICES:
             with _when(builder, args[0], each):
-                step = builder.udiv(args[6], number(each))
+                step = builder.udiv(args[7], number(each))
                 with cgutils.for_range(builder, step) as loop:
                     points = [builder.add(loop.index, builder.mul(step, number(k))) for k in range(each)]
-                    source_rows = [entry(context, builder, kinds[3], args[3], point) for point in points]
+                    source_rows = [entry(context, builder, kinds[3], args[3], builder.add(args[4], point)) for point in points]
                     values = dft([field.load(field.index(row, args[2])) for row in source_rows])
                     for point, value in zip(points, _twisted(builder, values, factors, number(0), loop.index), strict=True):
                         work.store(point, value)
         return context.get_dummy_value()
 
-    return types.void(radix, source, block, rows, scratch, twiddles, length), codegen
+    return types.void(radix, source, block, table, rows, scratch, twiddles, length), codegen
 
 
 @intrinsic
@@ -64,8 +72,8 @@ def middle_pass(typingctx, radix, scratch, twiddles, start, length, blocks):
 
 
 @intrinsic
-def last_pass(typingctx, radix, scratch, blocks, target, block, rows):
-    """The butterflies of `blocks` transforms of `radix` points; result i goes to row rows[i] of `target`."""
+def last_pass(typingctx, radix, scratch, blocks, target, block, table, rows):
+    """The butterflies of `blocks` transforms of `radix` points; result i goes to row table[rows + i] of `target`."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
@@ -74,76 +82,78 @@ def last_pass(typingctx, radix, scratch, blocks, target, block, rows):
             with _when(builder, args[0], each), cgutils.for_range(builder, args[2]) as loop:
                 points = [builder.add(builder.mul(loop.index, number(each)), number(k)) for k in range(each)]
                 for point, value in zip(points, dft([work.load(point) for point in points]), strict=True):
-                    field.store(field.index(entry(context, builder, kinds[5], args[5], point), args[4]), value)
+                    row = entry(context, builder, kinds[5], args[5], builder.add(args[6], point))
+                    field.store(field.index(row, args[4]), value)
         return context.get_dummy_value()
 
-    return types.void(radix, scratch, blocks, target, block, rows), codegen
+    return types.void(radix, scratch, blocks, target, block, table, rows), codegen
 
 
 @intrinsic
-def turn(typingctx, scratch, order, blocks, target, first):
-    """Row order[i] of the scratch becomes column i of `target`; its lanes are the rows from `first` on."""
+def turn(typingctx, scratch, table, order, blocks, target, first):
+    """Row table[order + i] of the scratch becomes column i of `target`; its lanes are the rows from `first` on."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        work, field = _Scratch(context, builder, kinds[0], args[0]), Field(context, builder, kinds[3], args[3])
+        work, field = _Scratch(context, builder, kinds[0], args[0]), Field(context, builder, kinds[4], args[4])
         side = work.lanes
-        with cgutils.for_range(builder, args[2]) as loop:
-            columns = [builder.add(builder.mul(loop.index, number(side)), number(k)) for k in range(side)]
+        with cgutils.for_range(builder, args[3]) as loop:
+            first = builder.add(args[2], builder.mul(loop.index, number(side)))
+            columns = [builder.add(first, number(k)) for k in range(side)]
             rows = [work.load(entry(context, builder, kinds[1], args[1], column)) for column in columns]
             parts = [transposed(builder, [getattr(row, part).value for row in rows]) for part in ("re", "im")]
             for k, (re, im) in enumerate(zip(*parts, strict=True)):
-                index = field.index(builder.add(args[4], number(k)), loop.index)
+                index = field.index(builder.add(args[5], number(k)), loop.index)
                 field.store(index, Complex(Lanes(builder, re), Lanes(builder, im)))
         return context.get_dummy_value()
 
-    return types.void(scratch, order, blocks, target, first), codegen
+    return types.void(scratch, table, order, blocks, target, first), codegen
 
 
 @njit(**OPTIONS)
-def swapped(place):
-    """The field with real and imaginary parts exchanged."""
-    return Place(place.memory, place.at + place.gap, -place.gap, place.row, place.step)
+def transform(axis, source, blocks, rows, scratch, target, results, columns):
+    """Transform along the rows of `source`, `blocks` vectors wide, taken in the order of `rows`, which is a place in the table.
 
-
-@njit(**OPTIONS)
-def transform(axis, source, blocks, rows, scratch, target, results, turning):
-    """Transform along the rows of `source`; turned, results[i] is column i of `target`, else result i is its row results[i]."""
-    last = len(axis.radices) - 1
-    lanes = len(scratch) // (2 * axis.length)
+    Result i goes to the row of `target` that the table has at `results`; where there are `columns`, in vectors, column i takes
+    the result that it has there, and lanes become rows.
+    """
+    table, vector, last = axis.table, axis.vector, axis.radix + axis.passes - 1
+    here = Place(scratch, 0, vector, 2 * vector, 0)
     for block in range(blocks):
-        first_pass(axis.radices[0], source, block, rows, scratch, axis.twiddles, axis.length)
-        count = axis.radices[0]
-        for i in range(1, last):
-            middle_pass(axis.radices[i], scratch, axis.twiddles, axis.starts[i], axis.length // count, count)
-            count *= axis.radices[i]
-        if turning:
-            middle_pass(axis.radices[last], scratch, axis.twiddles, axis.starts[last], axis.radices[last], count)
-            turn(scratch, results, len(results) // lanes, target, block * lanes)
+        first_pass(  # pyright: ignore[reportCallIssue]  numba adds the first argument
+            table[axis.radix], source, block, table, rows, scratch, axis.twiddles, axis.length
+        )
+        count = table[axis.radix]
+        for i in range(1, axis.passes - 1):
+            radix = table[axis.radix + i]
+            middle_pass(radix, scratch, axis.twiddles, table[axis.start + i], axis.length // count, count)
+            count *= radix
+        if columns > 0:
+            last_pass(table[last], scratch, count, here, 0, table, axis.every)
+            turn(scratch, table, results, columns, target, block * vector)
         else:
-            last_pass(axis.radices[last], scratch, count, target, block, results)
+            last_pass(table[last], scratch, count, target, block, table, results)
 
 
-@njit(**OPTIONS)
-def forward(grid, work, source, target):
+@njit(**INLINED)
+def forward(plan, work, source, target):
     """The kept frequencies of a field in real space."""
-    lanes = grid.lanes
-    half = Place(work.half, 0, lanes, 2 * grid.x.lanes, 2 * lanes)
-    transform(grid.x, source, grid.y.padded // lanes, grid.x.every, work.scratch_x, half, grid.x.kept_order, True)
-    transform(grid.y, half, grid.x.lanes // lanes, grid.y.every, work.scratch_y, target, grid.y.kept_out, False)
+    # a literal 0 would have numba compile `transform` once more
+    x, y, vector = plan.x, plan.y, plan.x.vector
+    half = Place(work.memory, plan.half, vector, 2 * x.lanes, 2 * vector)
+    transform(x, source, y.padded // vector, x.every, work.scratch, half, x.kept_order, x.lanes // vector)
+    transform(y, half, x.lanes // vector, y.every, work.scratch, target, y.kept_out, np.int64(0))
 
 
-@njit(**OPTIONS)
-def inverse(grid, work, source, target):
-    """The field of a spectrum's kept frequencies."""
-    lanes = grid.lanes
-    back = swapped(Place(work.back, 0, lanes, 2 * grid.y.padded, 2 * lanes))
-    transform(
-        grid.y, swapped(source), grid.x.lanes // lanes, grid.y.kept_in, work.scratch_y, back, grid.y.full_order, True
-    )
-    transform(
-        grid.x, back, grid.y.padded // lanes, grid.x.kept_in, work.scratch_x, swapped(target), grid.x.full_out, False
-    )
+@njit(**INLINED)
+def inverse(plan, work, source, target):
+    """The field of a spectrum's kept frequencies: forward transforms with real and imaginary parts exchanged."""
+    x, y, vector = plan.x, plan.y, plan.x.vector
+    swapped = Place(source.memory, source.at + source.gap, -source.gap, source.row, source.step)
+    result = Place(target.memory, target.at + target.gap, -target.gap, target.row, target.step)
+    back = Place(work.memory, plan.back, vector, 2 * y.padded, 2 * vector)
+    transform(y, swapped, x.lanes // vector, y.kept_in, work.scratch, back, y.full_order, y.padded // vector)
+    transform(x, back, y.padded // vector, x.kept_in, work.scratch, result, x.full_out, np.int64(0))
 
 
 class _Scratch:
