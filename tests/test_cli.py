@@ -94,6 +94,7 @@ def test_run_resume_and_export(tiny_file: Path, tmp_path: Path) -> None:
 def test_a_run_that_was_stopped_is_resumed(tiny_file: Path, tmp_path: Path) -> None:
     run = RecordedRun.start(tiny_file, tmp_path / "run")
     next(run), next(run)
+    run.close()
     done = pypty("resume", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"Finished after epoch {EPOCHS}." in done.stdout

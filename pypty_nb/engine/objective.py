@@ -95,6 +95,11 @@ class Objective:
         self._surroundings = Surroundings(backend, setup, preset)
         self._executors: dict[str, Serial | Fused] = {}
 
+    @property
+    def measurements(self) -> Measurements:
+        """What the model is compared with."""
+        return self._measurements
+
     def terms_at(self, epoch: int) -> Terms:
         """The objective's terms in `epoch`."""
         refined = frozenset(name for name, switch in SWITCHES.items() if self._preset.value_at(switch, epoch))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from pypty_nb.aio import from_thread
 from pypty_nb.backend import Backend
 from pypty_nb.engine import projections, vector
-from pypty_nb.engine.build import build, centred
+from pypty_nb.engine.build import Problem, build, centred, changed
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
 from pypty_nb.engine.model import Model
@@ -22,7 +22,7 @@ from pypty_nb.engine.objective import Terms, batch_size
 from pypty_nb.engine.refinables import pack, pack_history, to_host, unpack, unpack_history
 from pypty_nb.engine.stages.variables import chosen
 from pypty_nb.engine.start import whole_band
-from pypty_nb.params import ParameterError, Preset, as_preset
+from pypty_nb.params import FIELDS, ParameterError, Preset, as_preset
 from pypty_nb.records import EpochReport, Evaluation, LineSearchReport, Refinables
 
 #: After this many rejected epochs in a row these arrays pause, one after the other, and then the run ends.
@@ -95,12 +95,13 @@ class Reconstruction:
         pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str],
         checkpoint: Mapping[str, np.ndarray] | None = None,
     ):
-        self.preset = as_preset(pypty_params).frozen()
-        problem = build(self.preset, exact=self.preset.skip_preprocessing)
+        preset = as_preset(pypty_params).frozen()
+        problem = build(preset, exact=preset.skip_preprocessing)
         self.backend = problem.backend
-        self._objective, self._first = problem.objective, problem.point
-        self._window, self._setup = problem.setup.geometry.window, problem.setup
-        self._state = _State(self.preset.epoch_prev, problem.point)
+        self._first, self._window = problem.point, problem.setup.geometry.window
+        self._built = preset, problem
+        self._use(preset, problem)
+        self._state = _State(preset.epoch_prev, problem.point)
         if checkpoint is not None:
             self._state = _restored(checkpoint, self._state, self.backend)
         self._reports = self._run()
@@ -109,10 +110,23 @@ class Reconstruction:
         return self
 
     def __next__(self) -> EpochReport:
-        return next(self._reports)
+        before = self._state
+        try:
+            return next(self._reports)
+        except StopIteration:
+            raise
+        except BaseException:
+            # of an epoch that failed or was interrupted nothing stays: `point` and `checkpoint` are the last good state
+            self._state = before
+            raise
 
     def __aiter__(self) -> AsyncIterator[EpochReport]:
         return from_thread(self)
+
+    @property
+    def epoch(self) -> int:
+        """Complete epochs; the number of the next one."""
+        return self._state.epoch
 
     @property
     def point(self) -> Refinables:
@@ -146,6 +160,65 @@ class Reconstruction:
             **{f"paused/{name}": np.int64(until) for name, until in state.paused},
         }
         return {**packed, **pack(self.point, "point"), **pack_history(state.history, self.backend)}  # pyright: ignore[reportReturnType]
+
+    def restore(self, checkpoint: Mapping[str, np.ndarray], changes: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Go to the state that `checkpoint` gave in a run of this preset that had seen `changes`, one after the other.
+
+        Raises
+        ------
+        ParameterError
+            Where the checkpoint belongs to another preset; nothing has changed then.
+        """
+        before = self.preset, self._problem, self._state
+        try:
+            self._use(*self._built)
+            self._state = _State(self.preset.epoch_prev, self._first)
+            for values in changes:
+                self.change(values)
+            self._state = _restored(checkpoint, self._state, self.backend)
+        except BaseException:
+            self._use(*before[:2])
+            self._state = before[2]
+            raise
+        finally:
+            self._reports = self._run()
+
+    def change(self, values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """Set parameters from the next epoch on; all of `values`, or none. Call between epochs.
+
+        The history is reset where another function is minimised from then on.
+
+        Returns
+        -------
+        mapping of str to (old, new)
+            What is another value now.
+
+        Raises
+        ------
+        ParameterError
+            Where a value cannot be used, or its parameter is fixed while a run is under way.
+        """
+        preset = self.preset.copy()
+        preset.update(values)
+        differences = preset.diff(self.preset)
+        fixed = [name for name in differences if not FIELDS[name].live]
+        if fixed:
+            raise ParameterError(*(f"{name}: cannot be changed during a run; start a new run with it" for name in fixed))
+        if not differences:
+            return {}
+        problem = changed(replace(self._problem, point=self._state.point), preset)
+        epoch, before = self._state.epoch, self._terms_at(max(self._state.epoch - 1, self.preset.epoch_prev))
+        resting = {name for name, until in self._state.paused if epoch < until}
+        terms = problem.objective.terms_at(epoch)
+        other = replace(terms, refined=terms.refined - resting) != before
+        self._use(preset.frozen(), problem)
+        self._state = replace(self._state, point=problem.point, history=History() if other else self._state.history)
+        self._reports = self._run()
+        return differences
+
+    def _use(self, preset: Preset, problem: Problem) -> None:
+        self.preset, self._problem = preset, problem
+        self._objective, self._setup = problem.objective, problem.setup
 
     def _run(self) -> Iterator[EpochReport]:
         began = time.monotonic() - self._state.seconds
