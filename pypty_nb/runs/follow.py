@@ -44,8 +44,9 @@ class Update:
 
 
 class Follower:
-    """Reads the run in `folder`, under way or ended, on this machine or on another that shares the folder. Changes nothing in it
-    beside telling the run that somebody watches.
+    """Reads the run in `folder`, under way or ended, on this machine or on another that shares the folder.
+
+    Changes nothing there, beside telling the run that somebody watches.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a run's owner says of itself while it works, from a thread beside it: its state, that it lives, and pictures for watchers."""
+"""What a run says of itself while it works, from a thread beside it: its state, that it lives, and frames for watchers."""
 
 from __future__ import annotations
 

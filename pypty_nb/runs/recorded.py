@@ -115,9 +115,11 @@ class RecordedRun:
             run._tell_progress(phase=Phase.RUNNING)
         except BaseException as error:
             if pulse is not None:
+                failed = isinstance(error, Exception)
+                why = _words(error) if failed else "interrupted"
                 with suppress(OSError):
-                    folder.note("failed", why=_words(error))
-                pulse.tell(phase=Phase.FAILED, message=_words(error))
+                    folder.note("failed" if failed else "stopped", why=why)
+                pulse.tell(phase=Phase.FAILED if failed else Phase.STOPPED, message=why)
             _let_go(lock, pulse)
             raise
         return run
