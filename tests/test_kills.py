@@ -178,7 +178,9 @@ def test_not_a_number_keeps_the_last_good_state_on_disk(tiny: Preset, tmp_path: 
     run = RecordedRun.start(tiny, tmp_path / "run")
     next(run), next(run)
     good = run.reconstruction.point
-    with pytest.raises(ReconstructionError, match=r"epoch 2: the term 'L1, phase' of the loss is inf; the last good state is kept"):
+    with pytest.raises(
+        ReconstructionError, match=r"epoch 2: the term 'L1, phase' of the loss is inf; the last good state is kept"
+    ):
         list(run)
     assert complete(run.folder) == 2
     point = run.folder.point()

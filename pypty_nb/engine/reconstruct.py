@@ -22,7 +22,7 @@ from pypty_nb.engine.objective import Terms, batch_size
 from pypty_nb.engine.refinables import pack, pack_history, to_host, unpack, unpack_history
 from pypty_nb.engine.stages.variables import chosen
 from pypty_nb.engine.start import whole_band
-from pypty_nb.params import FIELDS, ParameterError, Preset, as_preset
+from pypty_nb.params import FIELDS, ParameterError, Preset, as_preset, known_name
 from pypty_nb.records import EpochReport, Evaluation, LineSearchReport, Refinables
 
 #: After this many rejected epochs in a row these arrays pause, one after the other, and then the run ends.
@@ -198,12 +198,12 @@ class Reconstruction:
         ParameterError
             Where a value cannot be used, or its parameter is fixed while a run is under way.
         """
+        fixed = [name for name in map(known_name, values) if not FIELDS[name].live]
+        if fixed:
+            raise ParameterError(*(f"{name}: cannot be changed during a run; start a new run with it" for name in fixed))
         preset = self.preset.copy()
         preset.update(values)
         differences = preset.diff(self.preset)
-        fixed = [name for name in differences if not FIELDS[name].live]
-        if fixed:
-            raise ParameterError(*(f"{name}: cannot be changed during a run; start a new run with it" for name in fixed))
         if not differences:
             return {}
         problem = changed(replace(self._problem, point=self._state.point), preset)

@@ -33,7 +33,8 @@ class Update:
     state : RunState
     reports : tuple of EpochReport
         Those that were not seen before, in order. One that nobody wrote a frame of has arrays of ``None`` in its point, no
-        residual, and of its terms those in ``loss.csv``; the newest of a run that has ended always has its point.
+        residual, and of its terms those in ``loss.csv``; the newest of a run that has ended always has its point. A frame of an
+        epoch that was reported already comes once more with its arrays, and after it the newest report again.
     events : tuple of mapping
         New lines of the journal; ``command`` answers one by its ``id``.
     """
@@ -63,6 +64,7 @@ class Follower:
         self._watched = 0.0
         self._beat: tuple[float, float] | None = None
         self._pointed = -1
+        self._newest: EpochReport | None = None
 
     def poll(self) -> Update:
         """Look once."""
@@ -154,11 +156,18 @@ class Follower:
             # undone epochs are gone from the file
             self._seen = {epoch: line for epoch, line in self._seen.items() if epoch in there}
         frame = self._new_frame()
-        if frame is not None and (frame.epoch in fresh or frame.epoch >= max(self._seen, default=-1)):
+        newest = max(self._seen, default=-1)
+        # the frame of an epoch that was undone shows what is no more
+        if frame is not None and (frame.epoch in self._seen or frame.epoch > newest):
+            if newest > frame.epoch and newest not in fresh and self._newest is not None:
+                # a frame is a little behind; the newest report stays the last
+                fresh[newest] = self._newest
             fresh[frame.epoch] = frame
         if not state.busy:
             self._complete(fresh)
-        return tuple(fresh[epoch] for epoch in sorted(fresh))
+        reports = tuple(fresh[epoch] for epoch in sorted(fresh))
+        self._newest = reports[-1] if reports else self._newest
+        return reports
 
     def _new_frame(self) -> EpochReport | None:
         try:

@@ -89,19 +89,23 @@ class Pulse:
 
     def _say(self) -> None:
         with self._lock, suppress(OSError):
-            if self.taken_by is None:
+            if self._is_mine():
                 self._said = self.state
                 self._beaten = time.monotonic()
                 write_state(self._folder, self.state)
 
     def _beat(self) -> None:
         with self._lock, suppress(OSError):
-            self._beaten = time.monotonic()
-            found = read_state(self._folder)
-            if found is not None and found.owner != self.state.owner:
-                self.taken_by = found.owner
-            else:
+            if self._is_mine():
+                self._beaten = time.monotonic()
                 beat(self._folder)
+
+    def _is_mine(self) -> bool:
+        """Whether the folder still is this process'; another machine's that sees no locks of this one may have taken it."""
+        found = read_state(self._folder) if self._said is not None and self.taken_by is None else None
+        if found is not None and found.owner != self.state.owner:
+            self.taken_by = found.owner
+        return self.taken_by is None
 
     def _look_for_abort(self) -> None:
         if self._interrupt is not None and any(command.word == "abort" for command in waiting(self._folder)):
