@@ -20,7 +20,7 @@ from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
 
 if TYPE_CHECKING:
-    from pypty_nb.runs import Hooks, RecordedRun
+    from pypty_nb.runs import Hooks, RecordedRun, RunState
 
 cli = typer.Typer(
     help="Ptychography in a web page, a notebook and a shell.",
@@ -140,27 +140,32 @@ def resume(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> 
 @cli.command()
 def watch(folder: Annotated[Path, typer.Argument(help="Folder of a run, on this machine or shared by another.")]) -> None:
     """Show a run's progress; Ctrl-C looks away and leaves the run alone."""
-    from pypty_nb.runs import Follower, Phase
-
-    follower = Follower(folder)
-    state, data = follower.poll().state, ""
     try:
-        with _progress() as progress:
-            task = progress.add_task("", total=state.epoch_max, completed=state.epoch, loss=str(state.phase))
-            for update in follower.updates():
-                state = update.state
-                data = (
-                    f"data loss {update.reports[-1].terms['data']:.6g}" if update.reports else progress.tasks[0].fields["loss"]
-                )
-                words = data if state.phase is Phase.RUNNING else str(state.phase)
-                progress.update(task, total=state.epoch_max, completed=state.epoch, loss=words)
-                for warning in (event for event in update.events if event.get("event") == "warning"):
-                    progress.console.print(f"[yellow]▲[/] epoch {warning['epoch']}: {_escaped(warning['warning'])}")
+        state = _watch(folder)
     except KeyboardInterrupt:
         _out.print(f"{_escaped(str(folder))}: the run goes on")
         return
     why = f": {state.message}" if state.message else ""
     _out.print(_escaped(f"{folder}: {state.phase} after epoch {state.epoch}{why}"))
+
+
+def _watch(folder: Path) -> RunState:
+    """Show the progress of the run in `folder` until it has ended; its last state."""
+    from pypty_nb.runs import Follower, Phase
+
+    follower = Follower(folder)
+    state, data = follower.poll().state, ""
+    with _progress() as progress:
+        task = progress.add_task("", total=state.epoch_max, completed=state.epoch, loss=str(state.phase))
+        for update in follower.updates():
+            state = update.state
+            if update.reports:
+                data = f"data loss {update.reports[-1].terms['data']:.6g}"
+            words = data if state.phase is Phase.RUNNING else str(state.phase)
+            progress.update(task, total=state.epoch_max, completed=state.epoch, loss=words)
+            for warning in (event for event in update.events if event.get("event") == "warning"):
+                progress.console.print(f"[yellow]▲[/] epoch {warning['epoch']}: {_escaped(warning['warning'])}")
+    return state
 
 
 @cli.command()

@@ -226,6 +226,8 @@ def test_watch_and_tell(endless: Preset, root: Path) -> None:
     folder = root / "runs" / "001"
     Jobs(root, threads=1).start(endless, folder)
     until(lambda: phase(folder) is Phase.RUNNING)
+    # which the look above has left
+    (folder / "watching").unlink()
     command = [sys.executable, "-m", "pypty_nb.cli", "watch", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as watching:
         until((folder / "watching").exists)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pypty_nb import Preset, Reconstruction, open_run, run_ptychography
+from pypty_nb.engine import ReconstructionError
 from pypty_nb.params import FIELDS, ParameterError
 from pypty_nb.records import Refinables
 from pypty_nb.runs import Phase, RecordedRun, send
@@ -255,3 +256,19 @@ def test_every_live_parameter_can_be_set_to_what_it_is_and_changed_to_something(
                 break
         run.restore(checkpoint)
     assert changed > 40
+
+
+def test_a_change_that_ended_the_run_is_undone_as_it_is_resumed(tiny: Preset, tmp_path: Path) -> None:
+    whole = run_ptychography(tiny)
+    run = RecordedRun.start(tiny, tmp_path / "run")
+    next(run), next(run)
+    # good at the next epoch, and not at the one after that
+    run.change({"phase_norm_weight": {"steps": [[0, 0], [3, 1e308]]}})
+    next(run)
+    with pytest.raises(ReconstructionError, match="epoch 3: the term 'L1, phase'"):
+        next(run)
+    assert run.state.phase is Phase.FAILED
+    send(run.folder.path, "undo")
+    reports = list(RecordedRun.resume(run.folder.path))
+    assert [report.epoch for report in reports] == [2, 3, 4, 5, 6]
+    same_points(reports[-1].point, whole.point)

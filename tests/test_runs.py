@@ -31,7 +31,8 @@ from pypty_nb.runs.lock import LOCK
 from pypty_nb.runs.state import STATE
 from tests.conftest import EPOCHS
 
-KILLS = 10
+#: As commands; test_kills has more of them
+KILLS = 3
 
 
 def same_points(a: Refinables, b: Refinables) -> None:

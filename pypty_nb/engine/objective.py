@@ -125,6 +125,11 @@ class Objective:
                 gradient = replace(gradient, **{term.of: getattr(gradient, term.of) + active.weight * slope})
         return Evaluation(sum(found.values()), float(sums.errors.sum()), found, gradient, terms.weight * sums.losses)
 
+    def check(self, point: Refinables, terms: Terms) -> None:
+        """Raise what the constraints raise at `point`."""
+        for active in terms.constraints:
+            active.term.function(getattr(point, active.term.of), active.values, self._surroundings)
+
     def _constraints(self, epoch: int) -> tuple[Active, ...]:
         preset = self._preset
         weights = ((term, preset.value_at(term.weight, epoch)) for term in regularisers.available())

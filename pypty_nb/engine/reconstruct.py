@@ -210,6 +210,8 @@ class Reconstruction:
         epoch, before = self._state.epoch, self._terms_at(max(self._state.epoch - 1, self.preset.epoch_prev))
         resting = {name for name, until in self._state.paused if epoch < until}
         terms = problem.objective.terms_at(epoch)
+        problem.objective.check(problem.point, terms)
+        projections.applied(problem.point, preset, epoch, self.backend, problem.setup)
         other = replace(terms, refined=terms.refined - resting) != before
         self._use(preset.frozen(), problem)
         self._state = replace(self._state, point=problem.point, history=History() if other else self._state.history)

@@ -154,9 +154,7 @@ class RecordedRun:
         self._wait_and_obey()
         if not self._release.alive:
             raise StopIteration
-        while self._pending and self._pending[0].epoch <= self.epoch:
-            self.reconstruction.change(self._pending.pop(0).values)
-            self._tell_progress()
+        self._apply_pending()
         try:
             report = next(self.reconstruction)
         except StopIteration:
@@ -235,6 +233,7 @@ class RecordedRun:
         self._refuse_ended()
         preset = self.reconstruction.preset
         plain = as_plain(values, preset.epoch_prev, preset.epoch_max)
+        self._apply_pending()
         before, in_force = self.reconstruction.checkpoint(), self._in_force()
         differences = self.reconstruction.change(plain)
         if not differences:
@@ -265,6 +264,7 @@ class RecordedRun:
         change, before = self._changes.before_last(self.epoch)
         rest = [other.values for other in self._in_force() if other.number != change.number]
         self.reconstruction.restore(before, rest)
+        self._pending = [other for other in self._pending if other.epoch > self.epoch]
         with self._writing():
             # the journal last: what was undone half is done again by a resume
             self.folder.write_checkpoint(before)
@@ -344,6 +344,12 @@ class RecordedRun:
             self.reconstruction.restore(checkpoint, [change.values for change in done])
             changes = changes[len(done) :]
         self._pending = changes
+
+    def _apply_pending(self) -> None:
+        """Make the changes that the run that is resumed saw at this epoch."""
+        while self._pending and self._pending[0].epoch <= self.epoch:
+            self.reconstruction.change(self._pending.pop(0).values)
+            self._tell_progress()
 
     def _record(self, report: EpochReport) -> None:
         preset, epoch = self.reconstruction.preset, report.epoch

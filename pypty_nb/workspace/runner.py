@@ -64,8 +64,6 @@ class Runner:
         """Wait before the next epoch."""
         if self.state.phase is Phase.RUNNING:
             self._go.clear()
-            if self._recorded is not None:
-                self._recorded.hold()
             self._tell(replace(self.state, phase=Phase.PAUSED))
 
     def resume(self) -> None:
@@ -150,6 +148,9 @@ class Runner:
 
     async def _allowed(self, run: RecordedRun) -> None:
         """Wait while paused; meanwhile the run may be told from elsewhere to go on."""
+        if not self._go.is_set():
+            # only now, so that an epoch that was begun before the pause ends
+            run.hold()
         while not self._go.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._go.wait(), _LOOK_S)
