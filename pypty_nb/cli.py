@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +18,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 import pypty_nb
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
+
+if TYPE_CHECKING:
+    from pypty_nb.runs import Hooks, RecordedRun, RunState
 
 cli = typer.Typer(
     help="Ptychography in a web page, a notebook and a shell.",
@@ -84,6 +91,8 @@ def demo(
     _out.print("Simulating 576 diffraction patterns of nanoparticles on a thin film …")
     preset = demo_preset()
     report = _follow(Reconstruction(preset), preset)
+    if report is None:
+        raise ParameterError("the run gave no report")
     counts = float(preset.dataset.sum())
     _out.print(
         f"[bold green]✓[/] Finished. {preset.epoch_max} epochs in {report.seconds:.0f} s; "
@@ -113,9 +122,7 @@ def run(
 
     loaded = Preset.from_json(preset)
     folder = out or Path(loaded.output_folder or _free_folder(preset.stem))
-    with _err.status("Reading patterns …"):
-        recorded = RecordedRun.start(loaded, folder)
-    _ended(_follow(recorded, loaded), folder)
+    _to_the_end(folder, lambda hooks: RecordedRun.start(loaded, folder, hooks))
 
 
 @cli.command()
@@ -127,9 +134,65 @@ def resume(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> 
     if opened.is_finished():
         _out.print(f"{folder}: this run has finished; nothing is left to do")
         return
-    with _err.status("Reading patterns …"):
-        recorded = RecordedRun.resume(folder)
-    _ended(_follow(recorded, recorded.reconstruction.preset), folder)
+    _to_the_end(folder, lambda hooks: RecordedRun.resume(folder, hooks))
+
+
+@cli.command()
+def watch(folder: Annotated[Path, typer.Argument(help="Folder of a run, on this machine or shared by another.")]) -> None:
+    """Show a run's progress; Ctrl-C looks away and leaves the run alone."""
+    try:
+        state = _watch(folder)
+    except KeyboardInterrupt:
+        _out.print(f"{_escaped(str(folder))}: the run goes on")
+        return
+    why = f": {state.message}" if state.message else ""
+    _out.print(_escaped(f"{folder}: {state.phase} after epoch {state.epoch}{why}"))
+
+
+def _watch(folder: Path) -> RunState:
+    """Show the progress of the run in `folder` until it has ended; its last state."""
+    from pypty_nb.runs import Follower, Phase
+
+    follower = Follower(folder)
+    state, data = follower.poll().state, ""
+    with _progress() as progress:
+        task = progress.add_task("", total=state.epoch_max, completed=state.epoch, loss=str(state.phase))
+        for update in follower.updates():
+            state = update.state
+            if update.reports:
+                data = f"data loss {update.reports[-1].terms['data']:.6g}"
+            words = data if state.phase is Phase.RUNNING else str(state.phase)
+            progress.update(task, total=state.epoch_max, completed=state.epoch, loss=words)
+            for warning in (event for event in update.events if event.get("event") == "warning"):
+                progress.console.print(f"[yellow]▲[/] epoch {warning['epoch']}: {_escaped(warning['warning'])}")
+    return state
+
+
+@cli.command()
+def tell(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run that is under way.")],
+    command: Annotated[str, typer.Argument(help="pause, resume, stop, abort, change or undo.")],
+    values: Annotated[list[str] | None, typer.Argument(help="For change: name=value …")] = None,
+) -> None:
+    """Tell a run that is under way what to do; it does so between epochs."""
+    from pypty_nb.runs import Follower, send
+
+    follower = Follower(folder)
+    state = follower.poll().state
+    if not state.busy:
+        raise ParameterError(f"{folder}: the run is not under way, but {state.phase}")
+    given = dict(_assigned(text) for text in values or ())
+    if given and command != "change":
+        raise ParameterError(f"{command}: takes no values; they are for change")
+    sent = send(folder, command, given)
+    for update in follower.updates():
+        for answer in update.events:
+            if answer.get("id") == sent:
+                if not answer["accepted"]:
+                    raise ParameterError(f"{command}: {answer['why']}")
+                _out.print(f"[bold green]✓[/] {_escaped(command)}, after epoch {answer['epoch']}")
+                return
+    raise ParameterError(f"{folder}: the run has ended before it answered")
 
 
 @cli.command()
@@ -214,16 +277,60 @@ def _serve(root: Path, port: int, *, open_browser: bool, demo: bool) -> None:
     server.serve(server.Page(root, port, open_browser, demo))
 
 
-def _follow(reports, preset: Preset) -> EpochReport:
-    """Show a progress bar while `reports` come; the last one."""
-    columns = (
+def _to_the_end(folder: Path, begin: Callable[[Hooks], RecordedRun]) -> None:
+    """Run in this process, which may be ended by Ctrl-C, by SIGTERM, or through the folder."""
+    from _thread import interrupt_main
+    from functools import partial
+
+    from pypty_nb.runs import Hooks, Phase
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with _err.status("Reading patterns …"):
+            recorded = begin(Hooks(interrupt=partial(interrupt_main, signal.SIGTERM)))
+        with recorded:
+            report = _follow(recorded, recorded.reconstruction.preset)
+            state = recorded.state
+    finally:
+        if "PYPTY_NB_QUEUE" in os.environ:
+            from pypty_nb.workspace.jobs import advance_surroundings
+
+            advance_surroundings()
+    if state.phase is Phase.FINISHED and report is not None:
+        _out.print(
+            f"[bold green]✓[/] Finished after epoch {report.epoch}. Data loss [bold]{report.terms['data']:.8g}[/], "
+            f"{report.seconds:.1f} s. "
+            f"Results are in {_escaped(str(folder))}"
+        )
+    else:
+        _out.print(f"Stopped after epoch {state.epoch}. Complete epochs are saved in {_escaped(str(folder))}")
+
+
+def _assigned(text: str) -> tuple[str, Any]:
+    """Name and value of ``name=value``; the value is JSON where it can be read as such."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ParameterError(f"change: takes name=value, got {text!r:.60}")
+    try:
+        return name.strip(), json.loads(value)
+    except json.JSONDecodeError:
+        return name.strip(), {"True": True, "False": False, "None": None}.get(value.strip(), value)
+
+
+def _progress() -> Progress:
+    return Progress(
         TextColumn("epoch {task.completed:.0f} of {task.total:.0f}"),
         BarColumn(None),
         TextColumn("{task.fields[loss]}"),
         TimeRemainingColumn(),
-    )  # fmt: skip
+        console=_err,
+    )
+
+
+def _follow(reports: Iterable[EpochReport], preset: Preset) -> EpochReport | None:
+    """Show a progress bar while `reports` come; the last one."""
     last = None
-    with Progress(*columns, console=_err) as progress:
+    with _progress() as progress:
         task = progress.add_task("", total=preset.epoch_max, completed=preset.epoch_prev, loss="")
         for last in reports:
             progress.update(task, completed=last.epoch + (not last.final), loss=f"data loss {last.terms['data']:.6g}")
@@ -234,17 +341,7 @@ def _follow(reports, preset: Preset) -> EpochReport:
                     f"epoch {last.epoch}  loss {last.loss:.8g}  step {last.step:.3g}  evaluations {last.evaluations}  "
                     f"{last.seconds:.1f} s"
                 )
-    if last is None:
-        raise ParameterError("the run gave no report")
     return last
-
-
-def _ended(report: EpochReport, folder: Path) -> None:
-    _out.print(
-        f"[bold green]✓[/] Finished after epoch {report.epoch}. Data loss [bold]{report.terms['data']:.8g}[/], "
-        f"{report.seconds:.1f} s. "
-        f"Results are in {_escaped(str(folder))}"
-    )
 
 
 def _free_folder(stem: str) -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}(\.\w+)?")
+
 
 @contextmanager
-def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path` to write; rename it onto `path` once the block ends well.
 
     The temporary file is removed where the block raises. Its name keeps the suffix of `path`, which some writers need.
+    What is not `durable` may be lost with the machine's power, and costs no wait for the disk.
 
     Raises
     ------
@@ -26,17 +31,27 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary.touch(exist_ok=False)
     try:
         yield temporary
-        _sync(temporary)
+        if durable:
+            _sync(temporary)
         temporary.replace(path)
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             temporary.unlink()
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str, *, durable: bool = True) -> None:
     """Write `text` as UTF-8, atomically."""
-    with atomic(path) as temporary:
+    with atomic(path, durable=durable) as temporary:
         temporary.write_bytes(encoded(text))
+
+
+def sweep(folder: Path, older_than_s: float = 0.0) -> None:
+    """Remove the temporary files that killed processes left in `folder`. Only for who alone writes there, or for old ones."""
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime >= older_than_s:
+                    path.unlink()
 
 
 def encoded(text: str) -> bytes:

@@ -17,7 +17,7 @@ from pypty_nb import Preset, open_run, run_ptychography
 from pypty_nb.data import DataError
 from pypty_nb.params import ParameterError
 from pypty_nb.records import EpochReport
-from pypty_nb.runs import RecordedRun
+from pypty_nb.runs import Follower, RecordedRun, send
 from pypty_nb.workspace import Phase, Runner, RunState, Workspace
 from tests.conftest import EPOCHS
 
@@ -245,6 +245,39 @@ def test_the_event_loop_goes_on_meanwhile(tiny: Preset, tmp_path: Path) -> None:
     assert asyncio.run(run()) == 61
     assert len(gaps) > 10
     assert max(gaps) < 0.5
+
+
+def test_it_is_changed_and_told_through_its_folder_too(tiny: Preset, tmp_path: Path) -> None:
+    """A run in this process hears what another page or a shell says, and shows it."""
+    tiny.epoch_max = 100_000
+    answers: list[dict] = []
+
+    async def run() -> Watched:
+        watched = Watched()
+        runner = watched.runner = Runner(watched._state, watched._report, answers.append)  # pyright: ignore[reportArgumentType]
+        with pytest.raises(ParameterError, match="no run is under way"):
+            runner.change({"phase_norm_weight": 0.1})
+        task = runner.start(tiny, tmp_path / "run")
+        await watched.until(lambda: len(watched.reports) > 1)
+        for word, phase in (("pause", Phase.PAUSED), ("resume", Phase.RUNNING), ("pause", Phase.PAUSED)):
+            send(tmp_path / "run", word)
+            await watched.until(lambda phase=phase: runner.state.phase is phase)
+        # and by its own buttons
+        runner.resume()
+        sent = runner.change({"phase_norm_weight": 0.1})
+        await watched.until(lambda: any(answer["id"] == sent for answer in answers))
+        undone = runner.undo()
+        await watched.until(lambda: any(answer["id"] == undone for answer in answers))
+        runner.pause()
+        await watched.until(lambda: Follower(tmp_path / "run").poll().state.phase is Phase.PAUSED)
+        send(tmp_path / "run", "stop")
+        await task
+        return watched
+
+    watched = asyncio.run(run())
+    assert watched.runner.state.phase is Phase.STOPPED
+    assert [answer["command"] for answer in answers] == ["pause", "resume", "pause", "change", "undo", "stop"]
+    assert all(answer["accepted"] for answer in answers)
 
 
 # ---- the workspace

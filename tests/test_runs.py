@@ -26,9 +26,13 @@ from pypty_nb.records import EpochReport, Refinables
 from pypty_nb.runs import RecordedRun, RunFolder, RunFolderError
 from pypty_nb.runs.export import export, formats
 from pypty_nb.runs.folder import ARRAY_FILES, CHECKPOINT, COLUMNS, JOURNAL, LOSS, PRESET
+from pypty_nb.runs.frames import FRAME
+from pypty_nb.runs.lock import LOCK
+from pypty_nb.runs.state import STATE
 from tests.conftest import EPOCHS
 
-KILLS = 10
+#: As commands; test_kills has more of them
+KILLS = 3
 
 
 def same_points(a: Refinables, b: Refinables) -> None:
@@ -63,7 +67,7 @@ def test_what_lies_in_the_folder(tiny: Preset, tmp_path: Path) -> None:
     result = run_ptychography(tiny.to_dict(), on_report=reports.append)
     folder = open_run(tmp_path / "a" / "run")
     assert result.folder == folder.path
-    assert names(folder.path) == {PRESET, "params.h5", LOSS, JOURNAL, CHECKPOINT, *ARRAY_FILES.values()}
+    assert names(folder.path) == {PRESET, "params.h5", LOSS, JOURNAL, CHECKPOINT, STATE, FRAME, LOCK, *ARRAY_FILES.values()}
     assert folder.preset() == tiny
     assert folder.is_finished()
     for name, file_name in ARRAY_FILES.items():
@@ -177,6 +181,7 @@ def test_a_state_saved_now_and_then_is_resumed_from_there(tiny: Preset, tmp_path
     run = RecordedRun.start({**tiny.to_dict(), "save_inter_checkpoints": 4}, tmp_path / "run")
     for _ in range(6):
         next(run)
+    run.close()
     reports = list(RecordedRun.resume(tmp_path / "run"))
     assert [report.epoch for report in reports] == [4, 5, 6]
     same_points(reports[-1].point, whole.point)
@@ -189,6 +194,7 @@ def test_single_precision_and_moving_positions_are_resumed_too(tiny: Preset, tmp
     run = RecordedRun.start(tiny, tmp_path / "run")
     for _ in range(4):
         next(run)
+    run.close()
     same_points(list(RecordedRun.resume(tmp_path / "run"))[-1].point, whole.point)
 
 
@@ -536,4 +542,5 @@ def test_a_schedule_that_steps_where_a_run_is_resumed_resets_the_history_there_t
     run = RecordedRun.start(tiny, tmp_path / "run")
     for _ in range(stopped_after):
         next(run)
+    run.close()
     same_points(list(RecordedRun.resume(tmp_path / "run"))[-1].point, whole.point)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,30 @@ def build(preset: Preset, *, exact: bool) -> Problem:
     setup, arrays = _setup(preset, measurements.count, layout, preprocessing, exact=exact)
     point = start.first_point(preset, backend, setup, arrays, measurements.summary, exact=exact)
     return Problem(backend, setup, Objective(preset, backend, setup, measurements), point)
+
+
+def changed(problem: Problem, preset: Preset) -> Problem:
+    """`problem` at its present point with the live parameters of `preset`; data, window, patches and slices stay as they are.
+
+    Raises
+    ------
+    ParameterError
+        Where the parameters cannot go with what the run was built with.
+    """
+    old, obj = problem.setup, problem.point.obj
+    count = len(old.geometry.corners)
+    setup = replace(
+        old,
+        geometry=replace(old.geometry, sub_pixel=old.geometry.sub_pixel or _sub_pixel(preset)),
+        optics=_optics(preset, obj.shape, count),
+        variants=replace(_variants(preset, count, old.layout), plates=old.variants.plates),
+    )
+    background = problem.point.static_background
+    if setup.variants.background and not old.variants.background:
+        # from here on it has a value at every pixel
+        background = problem.backend.asarray(start.background(preset, setup), problem.backend.real)
+    objective = Objective(preset, problem.backend, setup, problem.objective.measurements)
+    return Problem(problem.backend, setup, objective, replace(problem.point, static_background=background))
 
 
 def simulate(preset: Preset) -> np.ndarray:
@@ -134,10 +158,15 @@ def _setup(
         cutoff=preset.damping_cutoff_multislice,
         rolloff=preset.smooth_rolloff,
         limit_patches=preset.patch_band_limit,
-        sub_pixel=preset.allow_subPixel_shift or bool(preset.value_at("update_probe_pos", preset.epoch_prev)),
+        sub_pixel=_sub_pixel(preset),
     )
     return Setup(geometry, _optics(preset, arrays.obj.shape, count), _variants(preset, count, layout), layout,
                  _masks(preset, preprocessing)), arrays  # fmt: skip
+
+
+def _sub_pixel(preset: Preset) -> bool:
+    """Whether the positions' remainders act."""
+    return preset.allow_subPixel_shift or bool(preset.value_at("update_probe_pos", preset.epoch_prev))
 
 
 def _optics(preset: Preset, obj_shape: tuple[int, ...], count: int) -> Optics:

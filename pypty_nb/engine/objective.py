@@ -110,6 +110,11 @@ class Objective:
         """The same preset and measurements in another setup."""
         return Objective(self._preset, self.backend, setup, self._measurements)
 
+    @property
+    def measurements(self) -> Measurements:
+        """What the model is compared with."""
+        return self._measurements
+
     def terms_at(self, epoch: int) -> Terms:
         """The objective's terms in `epoch`."""
         refined = frozenset(name for name, switch in SWITCHES.items() if self._preset.value_at(switch, epoch))
@@ -159,6 +164,11 @@ class Objective:
             return None
         share = self._preset.validation_fraction
         return terms.weight * float(sums.held_out.sum()) * (1 - share) / share
+
+    def check(self, point: Refinables, terms: Terms) -> None:
+        """Raise what the constraints raise at `point`."""
+        for active in terms.constraints:
+            active.term.function(getattr(point, active.term.of), active.values, self._surroundings)
 
     def _constraints(self, epoch: int) -> tuple[Active, ...]:
         preset = self._preset

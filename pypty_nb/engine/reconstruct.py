@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from pypty_nb.aio import from_thread
 from pypty_nb.engine import projections, vector
-from pypty_nb.engine.build import Problem, build, centred
+from pypty_nb.engine.build import Problem, build, centred, changed
 from pypty_nb.engine.landscape import Landscape
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
@@ -22,7 +22,7 @@ from pypty_nb.engine.objective import HARD_MASK, Terms, batch_size
 from pypty_nb.engine.refinables import to_host
 from pypty_nb.engine.regrid import at_corners, margins, padded, together
 from pypty_nb.engine.state import Best, State, packed, restored
-from pypty_nb.params import Preset, as_preset
+from pypty_nb.params import FIELDS, ParameterError, Preset, as_preset, known_name
 from pypty_nb.records import Array, EpochReport, Evaluation, LineSearchReport, Refinables
 
 #: After this many rejected epochs in a row these arrays pause, one after the other, and then the run ends.
@@ -83,25 +83,36 @@ class Reconstruction:
         pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str],
         checkpoint: Mapping[str, np.ndarray] | None = None,
     ):
-        self.preset = as_preset(pypty_params).frozen()
-        problem = build(self.preset, exact=self.preset.skip_preprocessing)
+        preset = as_preset(pypty_params).frozen()
+        problem = build(preset, exact=preset.skip_preprocessing)
         self.backend = problem.backend
-        self._first_positions = problem.point.positions
-        self._state = State(self.preset.epoch_prev, problem.point, problem.setup.geometry.corners)
+        self._built = preset, problem
+        self._begin()
         if checkpoint is not None:
-            self._state = restored(checkpoint, self._state, self.backend)
-            problem = at_corners(problem, self._state.corners)
-        self._take(problem)
+            self._go_to(checkpoint)
         self._reports = self._run()
 
     def __iter__(self) -> Iterator[EpochReport]:
         return self
 
     def __next__(self) -> EpochReport:
-        return next(self._reports)
+        before = self._state
+        try:
+            return next(self._reports)
+        except StopIteration:
+            raise
+        except BaseException:
+            # of an epoch that failed or was interrupted nothing stays: `point` and `checkpoint` are the last good state
+            self._state = before
+            raise
 
     def __aiter__(self) -> AsyncIterator[EpochReport]:
         return from_thread(self)
+
+    @property
+    def epoch(self) -> int:
+        """Complete epochs; the number of the next one."""
+        return self._state.epoch
 
     @property
     def point(self) -> Refinables:
@@ -129,10 +140,79 @@ class Reconstruction:
         """All that is needed to go on after the last complete epoch, exactly as if nothing had happened."""
         return packed(self._state, self.backend)
 
-    def _take(self, problem: Problem) -> None:
-        """Go on in `problem`, whose arrays have the shapes of the present point."""
-        self._problem = replace(problem, point=self._state.point)
-        self._landscape = Landscape(self.preset, self._problem)
+    def restore(self, checkpoint: Mapping[str, np.ndarray], changes: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Go to the state that `checkpoint` gave in a run of this preset that had seen `changes`, one after the other.
+
+        Raises
+        ------
+        ParameterError
+            Where the checkpoint belongs to another preset; nothing has changed then.
+        """
+        before = self.preset, self._problem, self._state
+        try:
+            self._begin()
+            for values in changes:
+                self.change(values)
+            self._go_to(checkpoint)
+        except BaseException:
+            self._state = before[2]
+            self._use(*before[:2])
+            raise
+        finally:
+            self._reports = self._run()
+
+    def change(self, values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """Set parameters from the next epoch on; all of `values`, or none. Call between epochs.
+
+        The history is reset where another function is minimised from then on.
+
+        Returns
+        -------
+        mapping of str to (old, new)
+            What is another value now.
+
+        Raises
+        ------
+        ParameterError
+            Where a value cannot be used, or its parameter is fixed while a run is under way.
+        """
+        fixed = [name for name in map(known_name, values) if not FIELDS[name].live]
+        if fixed:
+            raise ParameterError(*(f"{name}: cannot be changed during a run; start a new run with it" for name in fixed))
+        preset = self.preset.copy()
+        preset.update(values)
+        differences = preset.diff(self.preset)
+        if not differences:
+            return {}
+        problem = changed(replace(self._problem, point=self._state.point), preset)
+        epoch, before = self._state.epoch, self._terms_at(max(self._state.epoch - 1, self.preset.epoch_prev))
+        resting = {name for name, until in self._state.paused if epoch < until}
+        terms = problem.objective.terms_at(epoch)
+        problem.objective.check(problem.point, terms)
+        projections.applied(problem.point, preset, epoch, self.backend, problem.setup)
+        other = replace(terms, refined=terms.refined - resting) != before
+        self._state = replace(self._state, point=problem.point, history=History() if other else self._state.history)
+        self._use(preset.frozen(), problem)
+        if HARD_MASK in terms.changes - before.changes:
+            self._clear_outside_mask(terms)
+        self._reports = self._run()
+        return differences
+
+    def _begin(self) -> None:
+        """Go to the start of the run."""
+        preset, problem = self._built
+        self._state = State(preset.epoch_prev, problem.point, problem.setup.geometry.corners)
+        self._use(preset, problem)
+
+    def _go_to(self, checkpoint: Mapping[str, np.ndarray]) -> None:
+        """Go to the state of `checkpoint`, of a run that began as this one and saw the same changes."""
+        self._state = restored(checkpoint, self._state, self.backend)
+        self._use(self.preset, at_corners(self._problem, self._state.corners))
+
+    def _use(self, preset: Preset, problem: Problem) -> None:
+        """Go on from the present point in `problem`, whose arrays have its shapes."""
+        self.preset, self._problem = preset, replace(problem, point=self._state.point)
+        self._landscape = Landscape(preset, self._problem)
 
     def _run(self) -> Iterator[EpochReport]:
         began = time.monotonic() - self._state.seconds
@@ -199,7 +279,7 @@ class Reconstruction:
         back = bool(self.preset.value_at("reset_positions", epoch))
         if back:
             before = [side[0] for side in self._state.grown]
-            self._regrid(self._first_positions + self.backend.asarray(before, self.backend.real))
+            self._regrid(self._built[1].point.positions + self.backend.asarray(before, self.backend.real))
         moved = projections.applied(self._state.point, self.preset, epoch, self.backend, self._problem.setup)
         by_hand = moved is not self._state.point
         self._state = replace(self._state, point=moved)
@@ -222,9 +302,12 @@ class Reconstruction:
         before = epoch > self.preset.epoch_prev and HARD_MASK in self._problem.objective.terms_at(epoch - 1).changes
         if before or HARD_MASK not in terms.changes:
             return False
+        self._clear_outside_mask(terms)
+        return True
+
+    def _clear_outside_mask(self, terms: Terms) -> None:
         change, point = self._landscape.change(terms), self._state.point
         self._state = replace(self._state, point=change.point(change.of(point), point))
-        return True
 
     def _regrid(self, positions: Array) -> None:
         """Round `positions` anew; the object, and all that is remembered of it, grow where the scan has."""
@@ -242,7 +325,7 @@ class Reconstruction:
             # losses before and after do not compare
             best=None,
         )
-        self._take(at_corners(self._problem, self._state.corners))
+        self._use(self.preset, at_corners(self._problem, self._state.corners))
 
     def _step(self, epoch: int, terms: Terms, start: Evaluation) -> tuple[Evaluation, LineSearchReport, tuple[str, ...]]:
         """One search along one direction; moves the state."""

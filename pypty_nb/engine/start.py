@@ -82,7 +82,7 @@ def first_point(
         probe=planes_first(probe, backend),
         positions=backend.asarray(arrays.positions, backend.real),
         tilts=backend.asarray(preset.tilts, backend.real),
-        static_background=backend.asarray(_background(preset, setup), backend.real),
+        static_background=backend.asarray(background(preset, setup), backend.real),
         beam_current=backend.asarray(current, backend.real),
         aberrations_array=backend.asarray(preset.aberrations_array, backend.real),
     )
@@ -131,7 +131,7 @@ def _padded(obj: np.ndarray, widths: list[tuple[int, int]], *, edge: bool) -> np
     return np.pad(obj, full, mode="edge") if edge else np.pad(obj, full, constant_values=1)
 
 
-def _background(preset: Preset, setup: Setup) -> np.ndarray:
+def background(preset: Preset, setup: Setup) -> np.ndarray:
     """The square root of the offset, (y, x): flat inside the band limit and `static_background` counts a pattern in all."""
     layout = setup.layout
     border = 2 * (layout.pad // layout.upsample) if layout.crop else 0

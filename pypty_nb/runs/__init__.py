@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import os
 
-from pypty_nb.runs.folder import RunFolder, RunFolderError
-from pypty_nb.runs.run import RecordedRun, RunResult, run_ptychography
+from pypty_nb.runs.commands import send
+from pypty_nb.runs.errors import RunFolderError
+from pypty_nb.runs.folder import RunFolder
+from pypty_nb.runs.follow import Follower, Update
+from pypty_nb.runs.lock import RunLockedError
+from pypty_nb.runs.recorded import Hooks, RecordedRun
+from pypty_nb.runs.run import RunResult, run_ptychography
+from pypty_nb.runs.state import Phase, RunState
 
-__all__ = ["RecordedRun", "RunFolder", "RunFolderError", "RunResult", "open_run", "run_ptychography"]
+__all__ = [
+    "Follower",
+    "Hooks",
+    "Phase",
+    "RecordedRun",
+    "RunFolder",
+    "RunFolderError",
+    "RunLockedError",
+    "RunResult",
+    "RunState",
+    "Update",
+    "open_run",
+    "run_ptychography",
+    "send",
+]
 
 
 def open_run(path: str | os.PathLike[str]) -> RunFolder:

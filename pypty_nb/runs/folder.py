@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,9 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from pypty_nb.files import atomic, encoded, write_text
+from pypty_nb.files import encoded, write_text
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport, Refinables
+from pypty_nb.runs.arrays import read_arrays, save_array, write_arrays
+from pypty_nb.runs.errors import RunFolderError
+from pypty_nb.runs.frames import point_of
+from pypty_nb.runs.lock import LOCK, FolderLock
 
 PRESET = "params.json"
 LOSS = "loss.csv"
@@ -50,10 +52,6 @@ def columns(constraints: tuple[str, ...] | None) -> tuple[str, ...]:
     return COLUMNS if constraints is None else (*COLUMNS[:_CONSTRAINTS], *constraints, *COLUMNS[_CONSTRAINTS + 1 :])
 
 
-class RunFolderError(OSError):
-    """A folder that cannot be written, or is no run."""
-
-
 @dataclass(frozen=True)
 class RunFolder:
     """The layout of one run on disk. Making the object touches nothing."""
@@ -67,21 +65,31 @@ class RunFolder:
         Raises
         ------
         RunFolderError
-            Where the folder cannot be written, or already holds a run.
+            Where the folder cannot be written, already holds a run, or another process is making one in it.
         """
         folder = cls(Path(path))
-        if folder.is_run():
-            raise RunFolderError(f"{folder.path} already holds a run; choose another folder, or resume that run")
+        folder.refuse_another()
         made = _missing(folder.path)
+        lock = None
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
+            lock = FolderLock(folder.path)
+            folder.refuse_another()
             preset.to_json(folder.path / PRESET)
         except OSError as error:
-            for part in made:
-                with suppress(OSError):
-                    part.rmdir()
+            _unmake(made)
+            if isinstance(error, RunFolderError):
+                raise
             raise RunFolderError(f"the output folder {folder.path} cannot be written: {error.strerror or error}") from error
+        finally:
+            if lock is not None:
+                lock.release()
         return folder
+
+    def refuse_another(self) -> None:
+        """Raise `RunFolderError` where the folder holds a run."""
+        if self.is_run():
+            raise RunFolderError(f"{self.path} already holds a run; choose another folder, or resume that run")
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
@@ -99,6 +107,10 @@ class RunFolder:
 
     def is_run(self) -> bool:
         return (self.path / PRESET).is_file()
+
+    def is_started(self) -> bool:
+        """Whether the run was ever begun, and not only put there for a process to begin."""
+        return any(event.get("event") in _PHASES for event in self.journal())
 
     def is_finished(self) -> bool:
         """Whether the last thing that happened was the run's regular end."""
@@ -135,10 +147,31 @@ class RunFolder:
             write_text(self.path / LOSS, _csv_line(columns(constraints)))
         _append(self.path / LOSS, _csv_line(row))
 
+    def widen_losses(self, constraints: tuple[str, ...]) -> tuple[str, ...]:
+        """Give ``loss.csv`` a column for each of `constraints` that has none, 0 so far; the constraints that have one then."""
+        path = self.path / LOSS
+        lines = _complete_lines(path)
+        if not lines:
+            return constraints
+        there = next(csv.reader(lines[:1]))
+        had = tuple(there[_CONSTRAINTS : len(there) - (len(COLUMNS) - _CONSTRAINTS - 1)])
+        wide = (*had, *(name for name in constraints if name not in had))
+        if wide != had:
+            rows = (dict.fromkeys(wide, "0.0") | row for row in self.losses())
+            table = (columns(wide), *([row[name] for name in columns(wide)] for row in rows))
+            write_text(path, "".join(map(_csv_line, table)))
+        return wide
+
+    def forget_losses_from(self, epoch: int) -> None:
+        """Take the lines of `epoch` and later ones out of ``loss.csv``; the file is replaced as a whole."""
+        path = self.path / LOSS
+        if path.exists():
+            kept = [line for i, line in enumerate(_complete_lines(path)) if i == 0 or _epoch_of(line) < epoch]
+            write_text(path, "".join(f"{line}\n" for line in kept))
+
     def write_checkpoint(self, state: Mapping[str, np.ndarray]) -> None:
         """Replace the one file a resume reads, as a whole."""
-        with atomic(self.path / CHECKPOINT) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **dict(state))
+        write_arrays(self.path / CHECKPOINT, state)
 
     def write_arrays(self, point: Refinables) -> None:
         """Replace ``co.npy``, ``cp.npy`` and so on, each as a whole."""
@@ -190,29 +223,18 @@ class RunFolder:
             Where the file is damaged.
         """
         path = self.path / CHECKPOINT
-        if not path.is_file():
-            return None
         try:
-            with zipfile.ZipFile(path) as archive:
-                state = {
-                    name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
-                    for name in archive.namelist()
-                }
-            if "epoch" not in state:
-                raise ValueError("it names no epoch")
-            return state
-        # RuntimeError is what zipfile raises where a damaged byte says that a password is needed
-        except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-            raise ParameterError(
-                f"the checkpoint {path} is damaged ({error}); delete it to start at the first epoch"
-            ) from error
+            state = read_arrays(path)
+            if state is not None and "epoch" not in state:
+                raise ParameterError(f"{path} is damaged (it names no epoch)")
+        except ParameterError as error:
+            raise ParameterError(f"the checkpoint {error}; delete it to start at the first epoch") from error
+        return state
 
     def point(self) -> Refinables | None:
         """The refined arrays of the last complete epoch."""
         state = self.checkpoint()
-        if state is None:
-            return None
-        return Refinables(**{name: state.get(f"point/{name}") for name in ARRAY_FILES})
+        return None if state is None else point_of(state)
 
 
 def _missing(path: Path) -> list[Path]:
@@ -220,16 +242,24 @@ def _missing(path: Path) -> list[Path]:
     return [part for part in (path, *path.parents) if not part.exists()]
 
 
-def save_array(path: Path, array: np.ndarray) -> None:
-    """Write one ``.npy``, atomically."""
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.save(file, np.ascontiguousarray(array))
+def _unmake(made: list[Path]) -> None:
+    """Remove folders again that were made for nothing."""
+    for part in made:
+        with suppress(OSError):
+            (part / LOCK).unlink(missing_ok=True)
+            part.rmdir()
 
 
 def _csv_line(values: Iterable[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(" ".join(v.splitlines()) if isinstance(v, str) else v for v in values)
     return text.getvalue()
+
+
+def _epoch_of(line: str) -> float:
+    """The epoch of a line of ``loss.csv``; one that names none goes with the first."""
+    first = line.partition(",")[0]
+    return int(first) if first.isdigit() else -1
 
 
 def _complete_lines(path: Path) -> list[str]:

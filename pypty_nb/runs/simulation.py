@@ -8,7 +8,7 @@ import h5py
 
 from pypty_nb.engine import Reconstruction
 from pypty_nb.files import atomic
-from pypty_nb.runs.folder import RunFolderError
+from pypty_nb.runs.errors import RunFolderError
 
 
 def write_simulated(reconstruction: Reconstruction) -> Path | None:

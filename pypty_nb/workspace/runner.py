@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from pypty_nb.params import Preset
+from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
-from pypty_nb.runs import RecordedRun
+from pypty_nb.runs import Hooks, Phase, RecordedRun, RunState, send
 
-
-class Phase(StrEnum):
-    """What a run is doing."""
-
-    IDLE = "idle"
-    PREPARING = "preparing"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    FINISHED = "finished"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class RunState:
-    """What is told of a run at any moment.
-
-    `epoch` counts complete epochs; `message` says why a run failed, in words for a person; `folder` is where it writes.
-    """
-
-    phase: Phase = Phase.IDLE
-    epoch: int = 0
-    epoch_first: int = 0
-    epoch_max: int = 0
-    message: str = ""
-    folder: Path | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a run is under way, paused or not."""
-        return self.phase in {Phase.PREPARING, Phase.RUNNING, Phase.PAUSED, Phase.STOPPING}
+Answer = Mapping[str, Any]
+#: How often a paused run looks for commands from elsewhere.
+_LOOK_S = 0.25
 
 
 class Runner:
@@ -52,12 +24,19 @@ class Runner:
     Parameters
     ----------
     on_state : called with a `RunState` after every change of state
-    on_report : called with each `EpochReport`; both in the event loop's thread
+    on_report : called with each `EpochReport`
+    on_answer : called with the journal's line on every command that the run took, or refused; all in the event loop's thread
     """
 
-    def __init__(self, on_state: Callable[[RunState], None], on_report: Callable[[EpochReport], None]):
+    def __init__(
+        self,
+        on_state: Callable[[RunState], None],
+        on_report: Callable[[EpochReport], None],
+        on_answer: Callable[[Answer], None] = lambda answer: None,
+    ):
         self.state = RunState()
-        self._on_state, self._on_report = on_state, on_report
+        self._on_state, self._on_report, self._on_answer = on_state, on_report, on_answer
+        self._recorded: RecordedRun | None = None
         self._go = asyncio.Event()
         self._go.set()
         self._stop = False
@@ -91,39 +70,92 @@ class Runner:
         """Go on after a pause."""
         if self.state.phase is Phase.PAUSED:
             self._tell(replace(self.state, phase=Phase.RUNNING))
-            self._go.set()
+            self._continue()
 
     def stop(self) -> None:
         """End the run after the epoch under way; what it has is saved."""
         if self.state.busy:
             self._stop = True
             self._tell(replace(self.state, phase=Phase.STOPPING))
+            if self._recorded is not None:
+                self._recorded.stop_soon()
             self._go.set()
 
+    def change(self, values: Mapping[str, Any]) -> str:
+        """Set parameters from the next epoch on, all or none; gives the id under which `on_answer` tells of it.
+
+        Raises
+        ------
+        ParameterError
+            Where no run is under way, or a value is none that can be set during a run.
+        """
+        return self._send("change", values)
+
+    def undo(self) -> str:
+        """Go back to the state before the last change; gives the id under which `on_answer` tells of it."""
+        return self._send("undo")
+
+    def _send(self, word: str, values: Mapping[str, Any] | None = None) -> str:
+        if self._recorded is None or self.state.folder is None:
+            raise ParameterError("no run is under way that could be changed")
+        return send(self.state.folder, word, values)
+
+    def _continue(self) -> None:
+        if self._recorded is not None:
+            self._recorded.go_on()
+        self._go.set()
+
+    def _heard(self, state: RunState, answer: Answer) -> None:
+        """What a command from elsewhere did."""
+        self._on_answer(answer)
+        told = replace(self.state, epoch=state.epoch, epoch_first=state.epoch_first, epoch_max=state.epoch_max)
+        if self.state.phase in {Phase.RUNNING, Phase.PAUSED}:
+            (self._go.clear if state.phase is Phase.PAUSED else self._go.set)()
+            told = replace(told, phase=state.phase)
+        self._tell(told)
+
     async def _run(self, preset: Preset, folder: Path) -> None:
+        loop = asyncio.get_running_loop()
+
+        def told(state: RunState, answer: Answer) -> None:
+            loop.call_soon_threadsafe(self._heard, state, answer)
+
         try:
-            run = await asyncio.to_thread(RecordedRun.start, preset, folder)
-            if self.state.phase is Phase.PREPARING:
-                self._tell(replace(self.state, phase=Phase.RUNNING))
-            await self._epochs(run)
+            with await asyncio.to_thread(RecordedRun.start, preset, folder, Hooks(told)) as run:
+                self._recorded = run
+                if self.state.phase is Phase.PREPARING:
+                    self._tell(replace(self.state, phase=Phase.RUNNING))
+                await self._epochs(run)
         except Exception as error:  # noqa: BLE001  whatever stopped it must be seen on the page, not lost with the task
             self._tell(replace(self.state, phase=Phase.FAILED, message=_words(error)))
+        finally:
+            self._recorded = None
 
     async def _epochs(self, run: RecordedRun) -> None:
         while True:
-            await self._go.wait()
+            await self._allowed(run)
             if self._stop:
                 await asyncio.to_thread(run.stop)
-                self._tell(replace(self.state, phase=Phase.STOPPED))
-                return
             report = await asyncio.to_thread(next, run, None)
             if report is None:
-                self._tell(replace(self.state, phase=Phase.FINISHED))
+                ended = run.state
+                self._tell(replace(self.state, phase=ended.phase, message=ended.message))
                 return
             done = report.epoch if report.final else report.epoch + 1
             self.state = replace(self.state, epoch=done)
             self._on_report(report)
             self._tell(self.state)
+
+    async def _allowed(self, run: RecordedRun) -> None:
+        """Wait while paused; meanwhile the run may be told from elsewhere to go on."""
+        if not self._go.is_set():
+            # only now, so that an epoch that was begun before the pause ends
+            run.hold()
+        while not self._go.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._go.wait(), _LOOK_S)
+            if not self._go.is_set():
+                await asyncio.to_thread(run.obey)
 
     def _tell(self, state: RunState) -> None:
         self.state = state

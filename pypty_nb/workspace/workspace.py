@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 from pypty_nb.initialize import demo_preset
 from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, starts
 from pypty_nb.records import EpochReport
-from pypty_nb.runs import RunFolder
+from pypty_nb.runs import RunFolder, RunState
 from pypty_nb.workspace.arrays import read_array, split
 from pypty_nb.workspace.history import History
 from pypty_nb.workspace.opening import Content, content_of
-from pypty_nb.workspace.runner import Runner, RunState
+from pypty_nb.workspace.runner import Runner
 
 DEMO = "Demonstration: a simulated specimen."
 

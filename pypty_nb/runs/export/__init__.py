@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 
 from pypty_nb.params import ParameterError
-from pypty_nb.runs.folder import RunFolder, RunFolderError
+from pypty_nb.runs.errors import RunFolderError
+from pypty_nb.runs.folder import RunFolder
 
 
 def formats() -> list[str]:

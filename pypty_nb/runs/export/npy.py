@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pypty_nb.params import Preset
 from pypty_nb.records import Refinables
-from pypty_nb.runs.folder import ARRAY_FILES, save_array
+from pypty_nb.runs.arrays import save_array
+from pypty_nb.runs.folder import ARRAY_FILES
 
 
 def write(point: Refinables, preset: Preset, folder: Path) -> list[Path]:

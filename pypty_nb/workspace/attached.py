@@ -1,0 +1,181 @@
+"""A run in a process of its own, driven and seen through its folder; to its users the same as `Runner`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pypty_nb.params import ParameterError, Preset
+from pypty_nb.records import EpochReport
+from pypty_nb.runs import Follower, Phase, RunState, Update, send
+from pypty_nb.workspace.jobs import Jobs
+from pypty_nb.workspace.runner import Answer
+
+_LOOK_S = 0.2
+_LOOK_IN_QUEUE_S = 0.5
+
+
+class Attached:
+    """Starts runs as processes and watches one at a time without blocking the event loop.
+
+    What it watches goes on when it looks away: `detach`, a closed page, an ended kernel change nothing for the run.
+
+    Parameters
+    ----------
+    jobs : Jobs
+        The project's.
+    on_state : called with a `RunState` after every change of state
+    on_report : called with each `EpochReport`; those from before it was attached, and those nobody wrote a frame of, have no
+        arrays in their points
+    on_answer : called with the journal's line on every command that the run took, or refused; all in the event loop's thread
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        on_state: Callable[[RunState], None],
+        on_report: Callable[[EpochReport], None],
+        on_answer: Callable[[Answer], None] = lambda answer: None,
+    ):
+        self.jobs, self.state = jobs, RunState()
+        self._on_state, self._on_report, self._on_answer = on_state, on_report, on_answer
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, preset: Preset, folder: Path) -> asyncio.Task[None]:
+        """Start a run of `preset` that writes `folder`, or queue it, and watch it. Call from the event loop.
+
+        Raises
+        ------
+        RuntimeError
+            Where the run that is watched is under way.
+        """
+        if self.state.busy:
+            raise RuntimeError("a run is under way; stop it, or detach from it first")
+        frozen = preset.frozen()
+        self._tell(RunState(Phase.PREPARING, preset.epoch_prev, preset.epoch_prev, preset.epoch_max, folder=folder))
+        return self._watch(folder, lambda: self.jobs.start(frozen, folder))
+
+    def restart(self, folder: Path) -> asyncio.Task[None]:
+        """Resume the run in `folder` as a process, or queue it, and watch it.
+
+        Raises
+        ------
+        RuntimeError
+            Where the run that is watched is under way.
+        """
+        if self.state.busy:
+            raise RuntimeError("a run is under way; stop it, or detach from it first")
+        self._tell(RunState(Phase.PREPARING, folder=folder))
+        return self._watch(folder, lambda: self.jobs.resume(folder))
+
+    def attach(self, folder: Path) -> asyncio.Task[None]:
+        """Watch the run in `folder`, under way or ended; what is watched now is let go."""
+        self.detach()
+        self._tell(RunState(folder=folder))
+        return self._watch(folder)
+
+    def detach(self) -> None:
+        """Look away. The run goes on."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        if self.state != RunState():
+            self._tell(RunState())
+
+    def pause(self) -> None:
+        """Wait before the next epoch."""
+        if self.state.phase is Phase.RUNNING:
+            self._send("pause")
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self.state.phase is Phase.PAUSED:
+            self._send("resume")
+
+    def stop(self) -> None:
+        """End the run after the epoch under way; what it has is saved. A run in the queue leaves it."""
+        if self.state.phase is Phase.QUEUED:
+            self.abort()
+        elif self.state.busy:
+            self._send("stop")
+
+    def abort(self) -> asyncio.Task[RunState] | None:
+        """End the run at once; complete epochs stay."""
+        folder = self.state.folder
+        if not self.state.busy or folder is None:
+            return None
+        self._aborting = asyncio.get_running_loop().create_task(asyncio.to_thread(self.jobs.abort, folder))
+        return self._aborting
+
+    def change(self, values: Mapping[str, Any]) -> str:
+        """Set parameters from the next epoch on, all or none; gives the id under which `on_answer` tells of it.
+
+        Raises
+        ------
+        ParameterError
+            Where no run is under way, or a value is none that can be set during a run.
+        """
+        return self._send("change", values)
+
+    def undo(self) -> str:
+        """Go back to the state before the last change; gives the id under which `on_answer` tells of it."""
+        return self._send("undo")
+
+    # ---- watching
+    def _send(self, word: str, values: Mapping[str, Any] | None = None) -> str:
+        if not self.state.busy or self.state.folder is None:
+            raise ParameterError("no run is under way that could be told anything")
+        return send(self.state.folder, word, values)
+
+    def _watch(self, folder: Path, begin: Callable[[], Any] | None = None) -> asyncio.Task[None]:
+        # the reference is kept: a task nobody holds may be collected in mid-run
+        self._task = asyncio.get_running_loop().create_task(self._follow(folder, begin))
+        return self._task
+
+    async def _follow(self, folder: Path, begin: Callable[[], Any] | None) -> None:
+        try:
+            if begin is not None:
+                await asyncio.to_thread(begin)
+            follower = await asyncio.to_thread(Follower, folder)
+            answered = False
+            while True:
+                update = await asyncio.to_thread(self._look, follower)
+                # answers from before it was attached are history
+                self._show(update, answers=answered or begin is not None)
+                answered = True
+                if not update.state.busy:
+                    return
+                await asyncio.sleep(_LOOK_IN_QUEUE_S if update.state.phase is Phase.QUEUED else _LOOK_S)
+        except Exception as error:  # noqa: BLE001  whatever stopped it must be seen on the page, not lost with the task
+            text = str(error) or type(error).__name__
+            self._tell(RunState(Phase.FAILED, message=text, folder=folder))
+
+    def _look(self, follower: Follower) -> Update:
+        update = follower.poll()
+        if update.state.phase is Phase.QUEUED:
+            self.jobs.advance()
+            return Update(self.jobs.state(follower.folder.path), update.reports, update.events)
+        if not update.state.busy:
+            self.jobs.advance()
+        return update
+
+    def _show(self, update: Update, *, answers: bool) -> None:
+        for report in update.reports:
+            self._on_report(report)
+        for event in update.events if answers else ():
+            if event.get("event") == "command":
+                self._on_answer(event)
+        self._tell(update.state)
+
+    def _tell(self, state: RunState) -> None:
+        changed = _said(state) != _said(self.state)
+        self.state = state
+        if changed:
+            self._on_state(state)
+
+
+def _said(state: RunState) -> tuple[Any, ...]:
+    """What of a state is worth telling; a heartbeat is none."""
+    return state.phase, state.epoch, state.epoch_first, state.epoch_max, state.message, state.folder, state.place
