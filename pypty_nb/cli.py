@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 import pypty_nb
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
+
+if TYPE_CHECKING:
+    from pypty_nb.workspace.server import Page
 
 cli = typer.Typer(
     help="Ptychography in a web page, a notebook and a shell.",
@@ -76,7 +80,9 @@ def demo(
     if not headless:
         from tempfile import mkdtemp
 
-        _serve(Path(mkdtemp(prefix="pypty-nb-demo-")), port, open_browser=not no_browser, demo=True)
+        from pypty_nb.workspace.server import Page
+
+        _serve(Page(Path(mkdtemp(prefix="pypty-nb-demo-")), port, not no_browser, demo=True))
         return
     from pypty_nb.engine import Reconstruction
     from pypty_nb.initialize import demo_preset
@@ -96,9 +102,20 @@ def app(
     root: Annotated[Path, typer.Option(help="Project folder: files are chosen in it, runs written under it.")] = Path(),
     port: Port = 8866,
     no_browser: NoBrowser = False,
+    host: Annotated[
+        str, typer.Option(help="Address to serve at; other machines reach it only where there is a token.")
+    ] = "127.0.0.1",
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="PYPTY_NB_TOKEN", show_envvar=True, help="What visitors must show: a login, or ?token= in the address."
+        ),
+    ] = "",
 ) -> None:
     """Serve the page."""
-    _serve(root, port, open_browser=not no_browser, demo=False)
+    from pypty_nb.workspace.server import Page
+
+    _serve(Page(root, port, not no_browser, host=host, token=token))
 
 
 @cli.command()
@@ -206,12 +223,15 @@ def convert(
     _out.print(f"[bold green]✓[/] {_escaped(str(out))} written, {len(carried.preset.diff())} values differ from their defaults")
 
 
-def _serve(root: Path, port: int, *, open_browser: bool, demo: bool) -> None:
+def _serve(page: Page) -> None:
     from pypty_nb.workspace import server
 
-    root, port = server.choose_root(root), server.choose_port(port)
-    _out.print(f"pypty_nb is at [bold]http://{server.HOST}:{port}/[/] (Ctrl-C ends it); project folder {_escaped(str(root))}")
-    server.serve(server.Page(root, port, open_browser, demo))
+    server.check_access(page.host, page.token)
+    page = replace(page, root=server.choose_root(page.root), port=server.choose_port(page.port, page.host))
+    asks = ", which asks for the token" if page.token else ""
+    root = _escaped(str(page.root))
+    _out.print(f"pypty_nb is at [bold]{page.url}[/]{asks} (Ctrl-C ends it); project folder {root}")
+    server.serve(page)
 
 
 def _follow(reports, preset: Preset) -> EpochReport:

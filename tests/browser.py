@@ -11,6 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--enable-unsafe-swiftshader")
 PATIENCE_MS = 60_000
+COMMAND = ("-m", "pypty_nb.cli", "app")
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Site:
 
     url: str
     root: Path
+    log: Path
 
 
 @dataclass
@@ -58,28 +61,33 @@ def chromium() -> str:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page on a free port, its project folder a temporary one; ended with everything it started."""
     chromium()
-    root, shared = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("jupyter")
+    with served(tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("jupyter")) as site:
+        yield site
+
+
+@contextmanager
+def served(root: Path, shared: Path, *, command: tuple[str, ...] = COMMAND, **environment: str) -> Iterator[Site]:
+    """The page of `root` on a free port; `shared` takes its files and its log."""
     # laid out as the wheel lays it out, from this checkout
     shutil.copytree(REPOSITORY / "apps" / "template", shared / "voila" / "templates" / "pypty_nb")
     (shared / "pypty_nb").mkdir()
     shutil.copy(REPOSITORY / "apps" / "pypty_nb.ipynb", shared / "pypty_nb")
     port = _free_port()
-    log = (shared / "server.log").open("w+")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "pypty_nb.cli", "app", "--root", str(root), "--port", str(port), "--no-browser"],
-        cwd=root,
-        env=_environment(shared),
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        url = f"http://127.0.0.1:{port}/"
-        _await(url, server, Path(log.name))
-        yield Site(url, root)
-    finally:
-        _end(server)
-        log.close()
+    with (shared / "server.log").open("w+") as log:
+        server = subprocess.Popen(
+            [sys.executable, *command, "--root", str(root), "--port", str(port), "--no-browser"],
+            cwd=root,
+            env=_environment(shared) | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}/"
+            _await(url, server, Path(log.name))
+            yield Site(url, root, Path(log.name))
+        finally:
+            _end(server)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,13 @@ from pypty_nb.widgets import app, colour, text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.frames import Frames, Pace
 from pypty_nb.widgets.panels import BottomBar
-from pypty_nb.widgets.panels.data import find
 from pypty_nb.widgets.status import status
 from pypty_nb.widgets.steps import STEPS, Facts, standing
 from pypty_nb.widgets.views import Loss, Object, Probe, Residual, Scene
 from pypty_nb.widgets.views.loss import linear_ticks, log_ticks
 from pypty_nb.widgets.views.picture import round_length
 from pypty_nb.workspace import Phase, RunState
+from pypty_nb.workspace.listing import find
 
 QUICK = Pace(interval=0.005, patience=0.02, abandon=0.1)
 
@@ -216,19 +217,24 @@ def test_no_grid_no_map():
 # ---- files
 def test_files_inside_the_root_only(tmp_path: Path):
     root, outside = tmp_path / "root", tmp_path / "outside"
-    for folder in (root / "sub", root / "runs", root / ".hidden", outside):
+    run = root / "runs" / "001"
+    for folder in (root / "sub", run / "export", root / ".hidden", outside):
         folder.mkdir(parents=True)
     for path in (
         root / "a.h5",
         root / "sub" / "b.npy",
         root / "runs" / "c.json",
+        run / "params.json",
+        run / "journal.jsonl",
+        run / "co.npy",
+        run / "export" / "object.npy",
         root / ".hidden" / "d.h5",
         root / "e.txt",
         outside / "f.h5",
     ):
         path.touch()
     (root / "link.h5").symlink_to(outside / "f.h5")
-    assert [path.as_posix() for path in find(root)] == ["a.h5", "sub/b.npy"]
+    assert [path.as_posix() for path in find(root)] == ["a.h5", "runs/c.json", "sub/b.npy"]
 
 
 # ---- the application
@@ -264,7 +270,7 @@ def test_what_stops_a_run_is_said(tmp_path: Path):
         page.workspace.preset.update(dataset=np.zeros((4, 8, 8), np.uint8), output_folder="../elsewhere")
         page._act()
         await asyncio.sleep(0)
-        said = "".join(chip.message for chip in page._bottom._chips.children)
+        said = page._bottom._note.value
         assert "outside the project folder" in said
         assert not page.workspace.runner.state.busy
 
@@ -292,5 +298,20 @@ def test_files_and_exceptions_are_text_not_markup(tmp_path: Path):
         assert "&lt;b&gt;" in page._data._found.value
         page._failed(RuntimeError("<script>"))
         assert "<script>" not in page._bottom._chips.children[-1].children[0].value
+
+    asyncio.run(main())
+
+
+def test_a_run_whose_page_is_closed_keeps_its_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A silent kernel is ended by the server, and a run in it would be with it."""
+
+    async def main() -> None:
+        monkeypatch.setattr(sys.modules["pypty_nb.widgets.app"], "AWAKE_S", 0.01)
+        page, sent = app(tmp_path), []
+        monkeypatch.setattr(page._bridge, "send", lambda content, buffers=None: sent.append(content))
+        await asyncio.sleep(0.05)
+        assert {"awake": True} not in sent
+        page.workspace.runner.state = RunState(Phase.RUNNING)
+        await until(lambda: sent.count({"awake": True}) > 2)
 
     asyncio.run(main())

@@ -34,6 +34,8 @@ from pypty_nb.widgets.views import Loss, Object, Probe, Residual, Scene, View
 from pypty_nb.workspace import Phase, RunState, Workspace
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
+#: Seconds between two signs of life of a run whose page is closed; the server waits much longer.
+AWAKE_S = 60.0
 _KEYS = (" ", "/", "a", "ctrl+z", "ctrl+shift+z", "ctrl+y")
 _TITLES = tuple(STEPS)
 _DATA, _RESULTS = 0, len(STEPS) - 1
@@ -95,6 +97,7 @@ class App(ipywidgets.VBox):
         self._show_all()
         self._tasks.start(self._keep_showing)
         self._tasks.start(self._show_device)
+        self._tasks.start(self._keep_awake)
         if demo:
             self._tasks.start(partial(self._open_demo, run=True))
 
@@ -140,6 +143,7 @@ class App(ipywidgets.VBox):
             start=self._tasks.start,
             load=self.workspace.load_array,
             files=self._data.arrays,
+            problems=self.workspace.path_problems,
         )
 
     def _go_to(self, name: str) -> None:
@@ -346,6 +350,13 @@ class App(ipywidgets.VBox):
                 await self._frames.run()
             except Exception as error:  # noqa: BLE001  a picture that cannot be drawn must not end the others, nor the numbers
                 self._failed(error)
+
+    async def _keep_awake(self) -> None:
+        """While a run is going in this kernel, let the server hear of it now and then: it ends kernels that are silent."""
+        while True:
+            await asyncio.sleep(AWAKE_S)
+            if self.workspace.runner.state.busy:
+                self._bridge.send({"awake": True})
 
     def _rows(self, state: RunState) -> dict[str, str]:
         rows = {"State": self._status(state).words}

@@ -16,6 +16,7 @@ from pypty_nb.initialize import demo_preset
 from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, starts
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import RunFolder
+from pypty_nb.workspace import paths
 from pypty_nb.workspace.arrays import read_array, split
 from pypty_nb.workspace.history import History
 from pypty_nb.workspace.opening import Content, content_of
@@ -101,6 +102,7 @@ class Workspace:
             Where the file is outside the folder, missing, or holds neither.
         """
         path = self.inside(path)
+        paths.check_parts(self.root, path)
         return self._take(content_of(path, self.preset), path.stem)
 
     def use_start(self, name: str) -> None:
@@ -147,14 +149,33 @@ class Workspace:
         ParameterError
             Where it lies outside.
         """
-        resolved = (self.root / path).resolve()
-        if not resolved.is_relative_to(self.root):
-            raise ParameterError(f"{path} lies outside the project folder {self.root}; choose a file inside it")
-        return resolved
+        return paths.inside(self.root, path)
+
+    def path_problems(self) -> dict[str, str]:
+        """Parameter and sentence for every path of the preset that leads out of the project folder."""
+        return {name: self.shortened(words) for name, words in paths.problems(self.root, self.preset).items()}
+
+    def confined(self) -> Preset:
+        """A frozen copy of the preset, its paths in full and all inside the project folder.
+
+        Raises
+        ------
+        ParameterError
+            Where one leads out of it.
+        """
+        preset = self.preset.copy()
+        preset.update(paths.located(self.root, preset))
+        return preset.frozen()
 
     def start(self) -> asyncio.Task[None]:
-        """Run the preset as it is now, in a new folder."""
-        return self.runner.start(self.preset, self.next_folder())
+        """Run the preset as it is now, in a new folder.
+
+        Raises
+        ------
+        ParameterError
+            Where one of its paths leads out of the project folder.
+        """
+        return self.runner.start(self.confined(), self.next_folder())
 
     def next_folder(self) -> Path:
         """The next free ``runs/NNN`` of the project folder, or the preset's `output_folder` where it names one."""

@@ -38,5 +38,10 @@ def open_dataset(path: str | os.PathLike[str], *, signals: bool = False) -> Data
         raise DataError(f"data_path: {path} may not be read: {error.strerror}") from error
 
 
+def endings() -> tuple[str, ...]:
+    """Endings of the files that there are readers for."""
+    return tuple(sorted({ending for reader in _readers() for ending in reader.ENDINGS}))
+
+
 def _readers() -> list[ModuleType]:
     return [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,8 @@ from pypty_nb.widgets.panels.starts import StartPanel
 from pypty_nb.widgets.views.parts import unseen
 from pypty_nb.workspace import Opened
 from pypty_nb.workspace.arrays import SUFFIXES as ARRAYS
+from pypty_nb.workspace.listing import MANY, find, opened_suffixes
 
-#: What can be opened: patterns, presets, and presets of the original program.
-SUFFIXES = (".h5", ".hdf5", ".npy", ".json", ".zip", ".pkl", ".nxs")
-_DEEP, _MANY = 4, 500
-_SKIPPED = {"runs", "node_modules", "__pycache__"}
 _LISTED = 6
 NOTHING = "Nothing chosen. Choose a file to begin, or open the demonstration."
 
@@ -128,26 +124,10 @@ class DataPanel(ipywidgets.VBox):
                 self._count.value = "no longer there"
 
 
-def find(root: Path, suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[Path]:
-    """Files with one of `suffixes` below `root`, relative to it; links that lead out of it are left out."""
-    seen = 0
-    for folder, names, files in os.walk(root):
-        here = Path(folder)
-        deep = len(here.relative_to(root).parts)
-        names[:] = sorted(name for name in names if deep < _DEEP and name not in _SKIPPED and not name.startswith("."))
-        for name in sorted(files):
-            path = here / name
-            if path.suffix.lower() in suffixes and not name.startswith(".") and path.resolve().is_relative_to(root):
-                yield path.relative_to(root)
-                seen += 1
-                if seen == _MANY:
-                    return
-
-
 def _counted(kept: int, count: int) -> str:
     if not count:
-        return f"No {', '.join(SUFFIXES)} files in this folder."
-    more = f"{_MANY} and more" if count >= _MANY else str(count)
+        return f"No {', '.join(opened_suffixes())} files in this folder."
+    more = f"{MANY} and more" if count >= MANY else str(count)
     return f"{kept} of {more} files" if kept != count else f"{more} file{'s' if count > 1 else ''}"
 
 
