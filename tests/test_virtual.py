@@ -110,8 +110,8 @@ def test_memory_stays_bounded(tmp_path) -> None:
 def test_measured_patterns_of_a_file() -> None:
     dataset = open_dataset(measured("rotavirus_4dstem/dev_44x52_bin2_128.h5"))
     maps = scan_maps(dataset, [annular_mask((128, 128), 0, 1.03, pixel_size=0.033077)])
-    # the disc of 1.03 mrad holds nearly everything, and lies a pixel or so off the centre
-    assert maps.images[0].sum() > 0.9 * maps.totals.sum()
+    # the disc of 1.03 mrad holds most of the counts, and lies a pixel or so off the centre
+    assert maps.images[0].sum() > 0.85 * maps.totals.sum()
     assert 0.2 < np.hypot(*(maps.centre_of_mass.mean(axis=0) - 64)) < 2
     every = dataset.read(np.arange(44 * 52)).astype(float)
     assert np.allclose(maps.mean_pattern, every.mean(axis=0))
