@@ -1,4 +1,4 @@
-"""Differential phase contrast: the phase of a specimen that the engine simulates, seen through its probe, in any orientation."""
+"""Differential phase contrast: a simulated specimen's phase, as its probe averages it, in any orientation of the scan."""
 
 from __future__ import annotations
 

@@ -7,18 +7,14 @@ unequal steps need no further word.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pypty_nb.engine.build import open_measurements
+from pypty_nb.initialize.copying import Params
 from pypty_nb.initialize.virtual import centre_of_mass
 from pypty_nb.params import ParameterError, Preset, as_preset
-
-Params = Preset | Mapping[str, Any] | str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
