@@ -116,7 +116,7 @@ def test_every_phase_has_words():
 
 def test_every_step_stands_somehow():
     preset = Preset()
-    assert [standing(title, preset, Facts()).mark for title in STEPS] == ["todo", "todo", "todo", "ok", "ok", "todo"]
+    assert [standing(title, preset, Facts()).mark for title in STEPS] == ["todo", "todo", "todo", "todo", "ok", "todo", "todo"]
     preset.update(dataset=np.zeros((6, 8, 8), np.uint8), scan_size=(2, 3), pixel_size_x_A=0.2)
     assert standing("Data", preset, Facts()).words == "2 × 3 × 8 × 8"
     assert standing("Calibrate", preset, Facts()).mark == "ok"
@@ -294,7 +294,7 @@ def test_warnings_share_a_chip_and_stay_dismissed():
 def test_files_and_exceptions_are_text_not_markup(tmp_path: Path):
     async def main() -> None:
         page = app(tmp_path)
-        await page._open_file(Path("<b>.h5"))
+        await page._data._open(Path("<b>.h5"))
         assert "&lt;b&gt;" in page._data._found.value
         page._failed(RuntimeError("<script>"))
         assert "<script>" not in page._bottom._chips.children[-1].children[0].value

@@ -21,10 +21,8 @@ from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
-from pypty_nb.widgets.panels import BottomBar, Rail, TopBar
+from pypty_nb.widgets.panels import BottomBar, DataPanel, FormPanel, Moment, Page, Panel, Rail, ResultsPanel, TopBar
 from pypty_nb.widgets.panels.bottom import Readout
-from pypty_nb.widgets.panels.data import Asked, DataPanel
-from pypty_nb.widgets.panels.results import ResultsPanel
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import Status, status
 from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
@@ -32,13 +30,15 @@ from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.theme import style
 from pypty_nb.widgets.views import Loss, Object, Probe, Residual, Scene, View
 from pypty_nb.workspace import Phase, RunState, Workspace
+from pypty_nb.workspace.arrays import SUFFIXES
+from pypty_nb.workspace.listing import find
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
 #: Seconds between two signs of life of a run whose page is closed; the server waits much longer.
 AWAKE_S = 60.0
 _KEYS = (" ", "/", "a", "ctrl+z", "ctrl+shift+z", "ctrl+y")
 _TITLES = tuple(STEPS)
-_DATA, _RESULTS = 0, len(STEPS) - 1
+_DATA, _OPTIMISE = _TITLES.index("Data"), _TITLES.index("Optimise")
 
 
 def app(root: str | os.PathLike[str] | None = None, demo: bool | None = None) -> ipywidgets.DOMWidget:
@@ -82,8 +82,6 @@ class App(ipywidgets.VBox):
         self._bridge.listen(shown=self._frames.shown, key=self._key)
         self._running: Preset = self.workspace.preset.copy()
         self._reports = Reports()
-        self._data_error = ""
-        self._opening = False
         self._phase = Phase.IDLE
         self._images = True
         self._backend: Backend | None = None
@@ -99,31 +97,32 @@ class App(ipywidgets.VBox):
         self._tasks.start(self._show_device)
         self._tasks.start(self._keep_awake)
         if demo:
-            self._tasks.start(partial(self._open_demo, run=True))
+            self._tasks.start(self._run_demo)
 
     # ---- putting it together
     def _make_panels(self) -> None:
         self._top = TopBar(lambda: self._tasks.soon(self._act), lambda: self._tasks.soon(self.workspace.runner.stop))
         self._rail = Rail(_TITLES, lambda index: self._tasks.soon(self.open_step, index), self._set_images)
         self._bottom = BottomBar()
-        asked = Asked(
-            file=lambda path: self._tasks.start(partial(self._open_file, path)),
-            demo=lambda: self._tasks.start(self._open_demo),
-            start=lambda name: self._tasks.soon(self._use_start, name),
-        )
-        self._data = DataPanel(self.workspace.root, asked)
-        self._results = ResultsPanel(lambda: self._tasks.start(self._export))
+        page = Page(
+            self.workspace, self._tasks, self._bridge, self._bottom, self._log, self._show_all,
+            lambda: self._tasks.soon(self._act),
+        )  # fmt: skip
+        self._data, self._results = DataPanel(page), ResultsPanel(page)
+        own: dict[str, Panel] = {"Data": self._data, "Results": self._results}
+        self._panels = [own.get(title) or FormPanel() for title in _TITLES]
         self._object = Object(self._bridge)
         self._pictures: tuple[View, ...] = (self._object, Probe(self._bridge), Residual(self._bridge))
         self._loss = Loss()
         self._forms = Forms(self.workspace.preset, self._host())
         grid = ipywidgets.Box([view.render() for view in (*self._pictures, self._loss)])
         grid.add_class("grid22")
-        main = ipywidgets.Box([grid])
-        main.add_class("pn-main")
+        self._views = grid
+        self._main = ipywidgets.Box([grid])
+        self._main.add_class("pn-main")
         self._column = ipywidgets.VBox()
         self._column.add_class("pn-form")
-        self._frame = ipywidgets.Box([self._top, self._rail, main, self._column, self._bottom])
+        self._frame = ipywidgets.Box([self._top, self._rail, self._main, self._column, self._bottom])
         self._frame.add_class("pn-app")
 
     def open_step(self, index: int) -> None:
@@ -131,9 +130,11 @@ class App(ipywidgets.VBox):
         self._step = index
         self._rail.choose(index)
         (self._frame.add_class if _TITLES[index] in WIDE else self._frame.remove_class)("wide")
-        special = {_DATA: (self._data,), _RESULTS: (self._results,)}.get(index, ())
-        form = self._forms.of(index)
-        self._column.children = (*special, *((form,) if form is not None else ()))
+        panel, form = self._panels[index], self._forms.of(index)
+        self._column.children = (*panel.column(), *((form,) if form is not None else ()))
+        centre = panel.centre()
+        self._main.children = (self._views if centre is None else centre,)
+        panel.enter()
 
     def _host(self) -> Host:
         return Host(
@@ -142,7 +143,7 @@ class App(ipywidgets.VBox):
             history=self.workspace.history,
             start=self._tasks.start,
             load=self.workspace.load_array,
-            files=self._data.arrays,
+            files=lambda: [path.as_posix() for path in find(self.workspace.root, SUFFIXES)],
             problems=self.workspace.path_problems,
         )
 
@@ -167,22 +168,13 @@ class App(ipywidgets.VBox):
 
     def _go_back(self, *, forth: bool) -> None:
         """Take the last change of the preset back, or do it again."""
-        if self.workspace.runner.state.busy or self._opening:
+        if self._locked():
             return
         history = self.workspace.history
         try:
             (history.redo if forth else history.undo)()
         except ParameterError as error:
             self._failed(error)
-
-    def _use_start(self, name: str) -> None:
-        try:
-            self.workspace.use_start(name)
-        except ParameterError as error:
-            self._data.tell_start(text.failure(error), "err")
-        else:
-            self._data.tell_start(f"Took “{name}”; data and calibration stay.", "ok")
-            self._log(f"took the start {name}")
 
     def _act(self) -> None:
         """What the slot button says."""
@@ -202,44 +194,13 @@ class App(ipywidgets.VBox):
             self.workspace.start()
         except (ValueError, OSError) as error:
             self._failed(error)
-
-    async def _open_demo(self, run: bool = False) -> None:
-        if await self._opened(self.workspace.use_demo) and run:
-            self._act()
-
-    async def _open_file(self, path: Path) -> None:
-        await self._opened(partial(self.workspace.use_file, path))
-
-    async def _opened(self, take: Callable[[], str]) -> bool:
-        if self._opening or self.workspace.runner.state.busy:
-            return False
-        self._opening = True
-        self._data_error = ""
-        self._show_all()
-        try:
-            await asyncio.to_thread(take)
-        except (ValueError, OSError) as error:
-            self._data_error = f"File not readable: {self.workspace.shortened(text.failure(error))}. Choose another."
-            return False
         else:
-            opened = self.workspace.opened
-            self._log(f"opened {opened.name}")
-            self._bottom.clear()
-            if opened.left_out:
-                count = text.plural(len(opened.left_out), "value")
-                self._bottom.warn(f"{count} of {opened.name} could not be carried over; step 1 lists them", "warn")
-            return True
-        finally:
-            self._opening = False
-            self._show_all()
+            if self._panels[self._step].centre() is not None:
+                self.open_step(_OPTIMISE)
 
-    async def _export(self) -> None:
-        name, content = await asyncio.to_thread(self.workspace.exported)
-        self._bridge.download(name, content)
-        self.workspace.mark_saved()
-        self._results.tell_exported(f"{name}, {text.size(len(content))}")
-        self._log(f"exported {name}")
-        self._show_all()
+    async def _run_demo(self) -> None:
+        if await self._data.open_demo():
+            self._act()
 
     def _set_images(self, on: bool) -> None:
         self._images = on
@@ -276,7 +237,7 @@ class App(ipywidgets.VBox):
 
     # ---- what is shown
     def _why_off(self) -> str:
-        if self._opening:
+        if self._data.reading:
             return "a file is being read"
         if not has_data(self.workspace.preset):
             return "there are no data. Choose a file to begin, or open the demonstration."
@@ -292,11 +253,15 @@ class App(ipywidgets.VBox):
         self._show_bottom(state, says)
         self._bottom.show_reason("" if state.busy else why, self._to_correct() if not state.busy else None)
         self._forms.show_run(busy=state.busy, epoch=state.epoch)
-        self._data.lock(state.busy or self._opening)
-        self._data.show(self.workspace.opened, self._data_error, reading=self._opening)
-        facts = Facts(self.workspace.opened.found, self._data_error, frozenset(self._forms.errors), self._run_words(state))
+        moment = Moment(preset, self.workspace.opened, state, self._locked())
+        for panel in self._panels:
+            panel.show(moment)
+        facts = Facts(self.workspace.opened.found, self._data.error, frozenset(self._forms.errors), self._run_words(state))
         for index, title in enumerate(_TITLES):
             self._rail.show(index, standing(title, preset, facts))
+
+    def _locked(self) -> bool:
+        return self.workspace.runner.state.busy or self._data.reading
 
     def _to_correct(self) -> Callable[[], None] | None:
         return partial(self._go_to, next(iter(self._forms.errors))) if self._forms.errors else None

@@ -28,15 +28,16 @@ from pypty_nb.widgets.panels.rail import Standing
 _CHOSEN: dict[str, tuple[type[Table], ...]] = {
     "Data": (Dataset,),
     "Calibrate": (Experiment, Spatial),
+    "Orient": (),
     "Probe and object": (Beam, Refinable, Illumination, Propagation, Bandwidth),
     "Optimise": (Updating, Optimisation, LossConstraints, HandConstraints),
 }
 _PLACED = {table for tables in _CHOSEN.values() for table in tables}
 
-#: Title of each step and the tables whose form it holds; a table that no step names is under "Memory and files".
+#: Title of each step and the tables whose form it holds; a table that no step names is under "Check and run".
 STEPS: dict[str, tuple[type[Table], ...]] = {
     **_CHOSEN,
-    "Memory and files": tuple(table for table in TABLES if table not in _PLACED),
+    "Check and run": tuple(table for table in TABLES if table not in _PLACED),
     "Results": (),
 }
 
