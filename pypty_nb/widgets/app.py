@@ -30,11 +30,12 @@ from pypty_nb.widgets.status import Status, status
 from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.theme import style
-from pypty_nb.widgets.views import Loss, Object, Probe, Residual, Scene, View
+from pypty_nb.widgets.views import Quarters, Stage
+from pypty_nb.widgets.views.alone import KEYS as VIEW_KEYS
 from pypty_nb.workspace import Phase, RunState, Workspace
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
-_KEYS = (" ", "/", "a", "ctrl+z", "ctrl+shift+z", "ctrl+y")
+_KEYS = (" ", "/", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
 _TITLES = tuple(STEPS)
 _DATA, _RESULTS = 0, len(STEPS) - 1
 
@@ -110,13 +111,11 @@ class App(ipywidgets.VBox):
         )
         self._data = DataPanel(self.workspace.root, asked)
         self._results = ResultsPanel(lambda: self._tasks.start(self._export))
-        self._object = Object(self._bridge)
-        self._pictures: tuple[View, ...] = (self._object, Probe(self._bridge), Residual(self._bridge))
-        self._loss = Loss()
+        stage = Stage(self._bridge)
+        stage.on_failure = self._failed
+        self._quarters = Quarters(stage)
         self._forms = Forms(self.workspace.preset, self._host())
-        grid = ipywidgets.Box([view.render() for view in (*self._pictures, self._loss)])
-        grid.add_class("grid22")
-        main = ipywidgets.Box([grid])
+        main = ipywidgets.Box([self._quarters.render()])
         main.add_class("pn-main")
         self._column = ipywidgets.VBox()
         self._column.add_class("pn-form")
@@ -151,8 +150,8 @@ class App(ipywidgets.VBox):
     def _key(self, key: str) -> None:
         if key == " ":
             self._act()
-        elif key == "a":
-            self._object.autoscale()
+        elif key in VIEW_KEYS:
+            self._quarters.key(key)
         elif key == "/":
             if (form := self._forms.of(self._step)) is not None:
                 form.find()
@@ -332,11 +331,7 @@ class App(ipywidgets.VBox):
             evaluations = text.plural(report.evaluations, "evaluation")
             data = text.number(report.terms["data"])
             self._log(f"epoch {state.epoch}: data {data}, {evaluations}, step {text.number(report.step)}")
-        scene = Scene(self._running, report, tuple(self._reports.losses), tuple(self._reports.losses.values()))
-        self._loss.update(scene)
-        if self._images:
-            for view in self._pictures:
-                view.update(scene)
+        self._quarters.update(self._reports.scene(self._running), pictures=self._images)
         while self._reports.warnings:
             self._bottom.warn(self._reports.warnings.pop(0))
 
