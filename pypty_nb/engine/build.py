@@ -75,6 +75,22 @@ def outline(preset: Preset, *, exact: bool) -> Outline:
     return Outline(backend, dataset, preprocessing, setup, arrays)
 
 
+def setting(preset: Preset) -> tuple[Backend, Dataset, Preprocessing, Setup]:
+    """What the patterns of a run of `preset` are read, processed and computed with; none of them is read.
+
+    Raises
+    ------
+    ParameterError, DataError, BackendError
+        `ValueError` each: what is wrong with the preset, the measurements or the machine.
+    """
+    support.check(preset)
+    backend = choose_backend(preset.backend, preset.default_dtype)
+    dataset = open_measurements(preset)
+    preprocessing, layout = _layout(preset, dataset)
+    setup, _ = _setup(preset, dataset.shape[0], layout, preprocessing, exact=preset.skip_preprocessing)
+    return backend, dataset, preprocessing, setup
+
+
 def simulate(preset: Preset) -> np.ndarray:
     """The patterns a preset's object, probe and positions give, at exactly those arrays.
 

@@ -28,7 +28,8 @@ from pypty_nb.widgets.status import Status, status
 from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.theme import style
-from pypty_nb.widgets.views import Loss, Object, Probe, Residual, Scene, View
+from pypty_nb.widgets.views import Quarters, Stage
+from pypty_nb.widgets.views.alone import KEYS as VIEW_KEYS
 from pypty_nb.workspace import Phase, RunState, Workspace
 from pypty_nb.workspace.arrays import SUFFIXES
 from pypty_nb.workspace.listing import find
@@ -36,7 +37,7 @@ from pypty_nb.workspace.listing import find
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
 #: Seconds between two signs of life of a run whose page is closed; the server waits much longer.
 AWAKE_S = 60.0
-_KEYS = (" ", "/", "a", "ctrl+z", "ctrl+shift+z", "ctrl+y")
+_KEYS = (" ", "/", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
 _TITLES = tuple(STEPS)
 _DATA, _OPTIMISE = _TITLES.index("Data"), _TITLES.index("Optimise")
 
@@ -104,21 +105,17 @@ class App(ipywidgets.VBox):
         self._top = TopBar(lambda: self._tasks.soon(self._act), lambda: self._tasks.soon(self.workspace.runner.stop))
         self._rail = Rail(_TITLES, lambda index: self._tasks.soon(self.open_step, index), self._set_images)
         self._bottom = BottomBar()
+        stage = Stage(self._bridge)
+        stage.on_failure = self._failed
         page = Page(
-            self.workspace, self._tasks, self._bridge, self._bottom, self._log, self._show_all,
-            lambda: self._tasks.soon(self._act),
-        )  # fmt: skip
+            self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, lambda: self._tasks.soon(self._act)
+        )
         self._data, self._results = DataPanel(page), ResultsPanel(page)
         own: dict[str, Panel] = {"Data": self._data, "Results": self._results}
         self._panels = [own.get(title) or FormPanel() for title in _TITLES]
-        self._object = Object(self._bridge)
-        self._pictures: tuple[View, ...] = (self._object, Probe(self._bridge), Residual(self._bridge))
-        self._loss = Loss()
+        self._quarters = Quarters(stage)
         self._forms = Forms(self.workspace.preset, self._host())
-        grid = ipywidgets.Box([view.render() for view in (*self._pictures, self._loss)])
-        grid.add_class("grid22")
-        self._views = grid
-        self._main = ipywidgets.Box([grid])
+        self._main = ipywidgets.Box([self._quarters.render()])
         self._main.add_class("pn-main")
         self._column = ipywidgets.VBox()
         self._column.add_class("pn-form")
@@ -133,7 +130,7 @@ class App(ipywidgets.VBox):
         panel, form = self._panels[index], self._forms.of(index)
         self._column.children = (*panel.column(), *((form,) if form is not None else ()))
         centre = panel.centre()
-        self._main.children = (self._views if centre is None else centre,)
+        self._main.children = (self._quarters.render() if centre is None else centre,)
         panel.enter()
 
     def _host(self) -> Host:
@@ -156,8 +153,8 @@ class App(ipywidgets.VBox):
     def _key(self, key: str) -> None:
         if key == " ":
             self._act()
-        elif key == "a":
-            self._object.autoscale()
+        elif key in VIEW_KEYS:
+            self._quarters.key(key)
         elif key == "/":
             if (form := self._forms.of(self._step)) is not None:
                 form.find()
@@ -301,11 +298,7 @@ class App(ipywidgets.VBox):
             evaluations = text.plural(report.evaluations, "evaluation")
             data = text.number(report.terms["data"])
             self._log(f"epoch {state.epoch}: data {data}, {evaluations}, step {text.number(report.step)}")
-        scene = Scene(self._running, report, tuple(self._reports.losses), tuple(self._reports.losses.values()))
-        self._loss.update(scene)
-        if self._images:
-            for view in self._pictures:
-                view.update(scene)
+        self._quarters.update(self._reports.scene(self._running), pictures=self._images)
         while self._reports.warnings:
             self._bottom.warn(self._reports.warnings.pop(0))
 

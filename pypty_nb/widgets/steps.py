@@ -69,10 +69,13 @@ def standing(title: str, preset: Preset, facts: Facts) -> Standing:
         return _data(preset, facts)
     if title == "Results":
         return Standing("ok" if facts.run else "todo", facts.run or "No runs yet")
-    if title in {"Calibrate", "Probe and object"} and not has_data(preset):
+    if title in {"Calibrate", "Orient", "Probe and object"} and not has_data(preset):
         return Standing("todo", "Waits for the data")
     if title == "Calibrate":
         return _calibrate(preset)
+    if title == "Orient":
+        given = preset.is_changed("positions")
+        return Standing("ok" if given else "warn", "Positions given" if given else "Positions not set")
     if title == "Probe and object":
         return Standing("ok", f"{_probe(preset)}, {text.plural(_slices(preset), 'slice')}")
     changed = sum(preset.is_changed(name) for name in names)

@@ -1,7 +1,22 @@
 """What a person does: choices, runs, commands; the page, a notebook and the shell drive the same."""
 
 from pypty_nb.workspace.history import History
+from pypty_nb.workspace.patterns import PatternReader, Patterns, pattern_at
 from pypty_nb.workspace.runner import Phase, Runner, RunState
+from pypty_nb.workspace.scene import Event, Scene, scene_of
 from pypty_nb.workspace.workspace import Opened, Workspace
 
-__all__ = ["History", "Opened", "Phase", "RunState", "Runner", "Workspace"]
+__all__ = [
+    "Event",
+    "History",
+    "Opened",
+    "PatternReader",
+    "Patterns",
+    "Phase",
+    "RunState",
+    "Runner",
+    "Scene",
+    "Workspace",
+    "pattern_at",
+    "scene_of",
+]

@@ -37,7 +37,7 @@ class DataPanel(ipywidgets.VBox):
         self._chooser = Chooser(
             page.workspace.root,
             lambda path: tasks.start(partial(self._open, path)),
-            lambda: tasks.start(self.open_demo),
+            lambda: tasks.start(partial(self._take, page.workspace.use_demo)),
         )
         self._starts = StartPanel(lambda name: tasks.soon(self._use_start, name))
         self._found = heading("", "pn-found")
@@ -73,22 +73,22 @@ class DataPanel(ipywidgets.VBox):
     # ---- what a person does
     async def open_demo(self) -> bool:
         """Take the demonstration; whether that was possible."""
-        return await self._take(self._page.workspace.use_demo)
+        await self._take(self._page.workspace.use_demo)
+        return not self.error
 
     async def _open(self, path: Path) -> None:
         await self._take(partial(self._page.workspace.use_file, path))
 
-    async def _take(self, take: Callable[[], str]) -> bool:
+    async def _take(self, take: Callable[[], str]) -> None:
         workspace = self._page.workspace
         if self.reading or workspace.runner.state.busy:
-            return False
+            return
         self.reading, self.error = True, ""
         self._page.changed()
         try:
             await asyncio.to_thread(take)
         except (ValueError, OSError) as error:
             self.error = f"File not readable: {workspace.shortened(text.failure(error))}. Choose another."
-            return False
         else:
             opened = workspace.opened
             self._page.log(f"opened {opened.name}")
@@ -96,7 +96,6 @@ class DataPanel(ipywidgets.VBox):
             if opened.left_out:
                 count = text.plural(len(opened.left_out), "value")
                 self._page.bottom.warn(f"{count} of {opened.name} could not be carried over; step 1 lists them", "warn")
-            return True
         finally:
             self.reading = False
             self._page.changed()

@@ -9,9 +9,9 @@ from typing import Protocol
 import ipywidgets
 
 from pypty_nb.params import Preset
-from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.panels.bottom import BottomBar
 from pypty_nb.widgets.tasks import Tasks
+from pypty_nb.widgets.views import Stage
 from pypty_nb.workspace import Opened, RunState, Workspace
 
 
@@ -24,7 +24,8 @@ class Page:
     workspace : Workspace
     tasks : Tasks
         Runs what must not block a click.
-    bridge : Bridge
+    stage : Stage
+        What its pictures share.
     bottom : BottomBar
         Takes sentences that stay until dismissed.
     log : called with one line of what happened
@@ -34,7 +35,7 @@ class Page:
 
     workspace: Workspace
     tasks: Tasks
-    bridge: Bridge
+    stage: Stage
     bottom: BottomBar
     log: Callable[[str], None]
     changed: Callable[[], None]

@@ -63,7 +63,7 @@ class ResultsPanel(ipywidgets.VBox):
     async def _export(self) -> None:
         workspace = self._page.workspace
         name, content = await asyncio.to_thread(workspace.exported)
-        self._page.bridge.download(name, content)
+        self._page.stage.bridge.download(name, content)
         workspace.mark_saved()
         self._exported.value = text.escape(f"{name}, {text.size(len(content))}")
         self._page.log(f"exported {name}")
