@@ -168,6 +168,14 @@ def _checked(mask: np.ndarray, window: tuple[int, int], name: str) -> np.ndarray
     return mask
 
 
+def batches(dataset: Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Indices and patterns (n, ky, kx), a few at a time, in order."""
+    size = max(1, CHUNK_BYTES // (8 * dataset.shape[1] * dataset.shape[2]))
+    for start in range(0, dataset.shape[0], size):
+        indices = np.arange(start, min(start + size, dataset.shape[0]))
+        yield indices, dataset.read(indices)
+
+
 def _chunks(dataset: Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Indices, and their patterns as (pattern, pixel) float64, in one array that the next chunk overwrites."""
     count, pixels = dataset.shape[0], dataset.shape[1] * dataset.shape[2]
