@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +13,15 @@ import typer
 from rich.console import Console
 from rich.markup import escape as _escaped
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 import pypty_nb
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
 
 if TYPE_CHECKING:
+    from pypty_nb.data.dataset import SourceDataset
+    from pypty_nb.data.metadata import Metadata
     from pypty_nb.workspace.server import Page
 
 cli = typer.Typer(
@@ -221,6 +226,137 @@ def convert(
     for sentence in carried.left_out:
         _err.print(f"[yellow]▲[/] not carried over: {_escaped(sentence)}")
     _out.print(f"[bold green]✓[/] {_escaped(str(out))} written, {len(carried.preset.diff())} values differ from their defaults")
+
+
+InFile = Annotated[Path, typer.Argument(metavar="FILE", help="File of patterns, of any format that is read.")]
+DatasetPath = Annotated[str | None, typer.Option("--dataset", help="Path of the patterns in an HDF5 file.")]
+Axes = Annotated[str | None, typer.Option(help="The axes in the file's order, such as ky,kx,scan_y,scan_x.")]
+ScanSize = Annotated[str | None, typer.Option(help="Scan positions Y,X.")]
+Shape = Annotated[str | None, typer.Option(help="Lengths of the axes of a file of plain numbers.")]
+Dtype = Annotated[str | None, typer.Option(help="Type of a number in it, such as uint16 or '>u2'.")]
+Offset = Annotated[int, typer.Option(help="Bytes before the first.")]
+
+
+@cli.command()
+def info(
+    file: InFile,
+    dataset: DatasetPath = None,
+    axes: Axes = None,
+    scan_size: ScanSize = None,
+    shape: Shape = None,
+    dtype: Dtype = None,
+    offset: Offset = 0,
+) -> None:
+    """Say what a file of patterns holds, and what it says of the experiment."""
+    from pypty_nb.data import open_dataset
+
+    found = open_dataset(
+        file, dataset=dataset, axes=axes, scan_size=_integers(scan_size), shape=_integers(shape), dtype=dtype, offset=offset
+    )
+    _say_dataset(found)
+
+
+@cli.command("import")
+def import_(
+    source: InFile,
+    out: Annotated[Path, typer.Argument(help="The file to write (.h5).")],
+    dataset: DatasetPath = None,
+    axes: Axes = None,
+    scan_size: ScanSize = None,
+    shape: Shape = None,
+    dtype: Dtype = None,
+    offset: Offset = 0,
+    swap_axes: Annotated[bool, typer.Option("--swap-axes", help="Transpose the patterns, after the flips.")] = False,
+    flip_ky: Annotated[bool, typer.Option("--flip-ky", help="Reverse ky.")] = False,
+    flip_kx: Annotated[bool, typer.Option("--flip-kx", help="Reverse kx.")] = False,
+    flip_y: Annotated[bool, typer.Option("--flip-y", help="Reverse the scan's y.")] = False,
+    flip_x: Annotated[bool, typer.Option("--flip-x", help="Reverse the scan's x.")] = False,
+    comcalc_len: Annotated[int, typer.Option(help="Patterns that give the centre and the bad pixels.")] = 1000,
+    comx: Annotated[int | None, typer.Option(help="The beam's offset along x, px; measured where not given.")] = None,
+    comy: Annotated[int | None, typer.Option(help="The same along y.")] = None,
+    bin: Annotated[int, typer.Option(help="Sum this many pixels each way.")] = 1,
+    crop_left: Annotated[int, typer.Option(help="Pixels to cut.")] = 0,
+    crop_right: Annotated[int, typer.Option(help="Pixels to cut.")] = 0,
+    crop_top: Annotated[int, typer.Option(help="Pixels to cut.")] = 0,
+    crop_bottom: Annotated[int, typer.Option(help="Pixels to cut.")] = 0,
+    normalize: Annotated[bool, typer.Option("--normalize", help="Scale the patterns to a mean sum of 1.")] = False,
+    cutoff_ratio: Annotated[float | None, typer.Option(help="Zero beyond this fraction of half the width.")] = None,
+    pad_k: Annotated[int, typer.Option(help="Zeros on each side.")] = 0,
+    data_dtype: Annotated[str, typer.Option(help="Type of a number in the new file.")] = "float32",
+    rescale: Annotated[float, typer.Option(help="Divide all patterns by this.")] = 1.0,
+    drop_columns: Annotated[str, typer.Option(help="Fly-back columns to leave out: END, or START,END.")] = "0",
+    bad_pixels: Annotated[str, typer.Option(help="Hot and dead pixels: interpolate, zero or keep.")] = "interpolate",
+    negative: Annotated[str, typer.Option(help="Counts below zero: clip or refuse.")] = "clip",
+    facts: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A fact of the experiment.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write the centred .h5 of patterns that reconstructions start from."""
+    from pypty_nb.data import open_dataset
+    from pypty_nb.initialize import create_pypty_data
+
+    found = open_dataset(source, dataset=dataset, axes=axes, shape=_integers(shape), dtype=dtype, offset=offset)
+    size, dropped = _integers(scan_size), _integers(drop_columns) or ()
+    with _bar("pattern") as update:
+        done = create_pypty_data(
+            found, out, swap_axes, flip_ky, flip_kx, flip_y, flip_x, comcalc_len, comx, comy, bin, crop_left, crop_right,
+            crop_top, crop_bottom, normalize, cutoff_ratio, pad_k, data_dtype, rescale, not overwrite,
+            scan_size=size, drop_columns=dropped if len(dropped) != 1 else dropped[0], bad_pixels=bad_pixels,
+            negative=negative, experiment=_facts(facts or []), progress=update,
+        )  # fmt: skip
+    _say_metadata(done.metadata)
+    for note in done.notes:
+        _err.print(f"[yellow]▲[/] {_escaped(note)}")
+    if done.written:
+        _out.print(f"[bold green]✓[/] {_escaped(str(done.path))} written: {' × '.join(map(str, done.shape))} (pattern, ky, kx)")
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar, and the function that moves it."""
+    columns = (TextColumn(f"{what} {{task.completed:.0f}} of {{task.total:.0f}}"), BarColumn(None), TimeRemainingColumn())
+    with Progress(*columns, console=_err) as progress:
+        task = progress.add_task("", total=1)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _say_dataset(found: SourceDataset) -> None:
+    lengths = ", ".join(f"{axis} {length}" for axis, length in zip(found.axes, found.source_shape, strict=True))
+    _out.print(f"{_escaped(found.name)}: {found.shape[0]} patterns of {found.shape[1]} × {found.shape[2]}, {found.dtype}")
+    _out.print(f"axes {lengths}" + ("" if found.scan_shape else "; no scan size is stated"))
+    _say_metadata(found.metadata)
+
+
+def _say_metadata(metadata: Metadata) -> None:
+    """A table of facts, each with its source."""
+    from pypty_nb.data.metadata import KEYS, as_text
+
+    if not metadata:
+        _out.print("the file says nothing of the experiment")
+        return
+    table = Table("", "value", "source", box=None, pad_edge=False)
+    for key in (key for key in KEYS if key in metadata):
+        table.add_row(key, f"{as_text(metadata[key].value)} {KEYS[key][0]}".strip(), _escaped(metadata[key].source))
+    _out.print(table)
+
+
+def _integers(said: str | None) -> tuple[int, ...] | None:
+    if said is None:
+        return None
+    try:
+        return tuple(int(part) for part in said.replace("x", ",").replace("×", ",").split(","))
+    except ValueError:
+        raise ParameterError(f"{said!r} is no list of whole numbers such as 44,52") from None
+
+
+def _facts(said: list[str]) -> dict[str, float]:
+    found = {}
+    for item in said:
+        key, _, value = item.partition("=")
+        try:
+            found[key.strip()] = float(value)
+        except ValueError:
+            raise ParameterError(f"--set {item}: a fact is KEY=NUMBER, such as acc_voltage=300") from None
+    return found
 
 
 def _serve(page: Page) -> None:

@@ -49,8 +49,11 @@ class Dataset(Protocol):
 class Source(Protocol):
     """Numbers in any layout, of which a part is read by indexing: an array, a mapped file, a dataset of HDF5."""
 
-    shape: tuple[int, ...]
-    dtype: np.dtype
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype: ...
 
     def __getitem__(self, key: Any, /) -> Any: ...
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from pypty_nb.data.dataset import DataError, SourceDataset, Stated, check_numbers, one_line
 from pypty_nb.data.metadata import KEYS, Facts, Metadata
@@ -131,7 +132,7 @@ def arrays(group: Any, *, depth: int = 0, seen: set[Any] | None = None) -> Itera
         item = _at(group, name, kind=(h5py.Dataset, h5py.Group))
         if item is None:
             continue
-        info = h5py.h5o.get_info(item.id)
+        info = h5o.get_info(item.id)
         if (info.fileno, info.addr) in seen:
             continue
         seen.add((info.fileno, info.addr))

@@ -31,7 +31,8 @@ class MappedFile:
     """
 
     def __init__(self, path: Path, dtype: np.dtype, shape: tuple[int, ...], offset: int = 0, order: Literal["C", "F"] = "C"):
-        self._path, self._record, self._records, self._offset, self._order = path, np.dtype(dtype), shape, offset, order
+        self._path, self._record, self._records, self._offset = path, np.dtype(dtype), shape, offset
+        self._order: Literal["C", "F"] = order
         field = self._record["data"] if self._record.names else self._record
         self.shape, self.dtype = (*shape, *field.shape), field.base
         needed = offset + self._record.itemsize * int(np.prod(shape, dtype=object))
@@ -42,7 +43,7 @@ class MappedFile:
             )
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        mapped = np.memmap(self._path, self._record, "r", self._offset, self._records, self._order)
+        mapped = np.memmap(self._path, self._record, "r", self._offset, self._records, order=self._order)
         return np.array((mapped["data"] if self._record.names else mapped)[key])
 
 

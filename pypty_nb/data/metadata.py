@@ -42,7 +42,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "defocus_magnitude": ("Å", "defocus of unknown sign"),
     "scan_rotation_deg": ("°", "rotation set in the scan unit, in the maker's own convention"),
     "positions": ("Å", "scan positions, (pattern, 2), [y, x]"),
-    "positions_px": ("px", "patch corners in object pixels, (pattern, 2), [y, x]"),
+    "positions_px": ("px", "scan positions in object pixels, (pattern, 2), [y, x]"),
     "energy": ("eV", "photon energy"),
     "wavelength": ("Å", "wavelength"),
     "distance": ("m", "specimen to detector"),
@@ -130,3 +130,14 @@ def as_number(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
+
+
+def as_text(value: Any) -> str:
+    """`value` for a person: a number to six digits, an array by its shape."""
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        count = f", {int(np.count_nonzero(~value))} left out" if value.dtype == bool else ""
+        return f"array {' × '.join(map(str, value.shape))}{count}"
+    if isinstance(value, tuple):
+        return " × ".join(map(str, value))
+    number = as_number(value)
+    return str(value) if number is None else f"{number:.6g}"

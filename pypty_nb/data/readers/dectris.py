@@ -23,7 +23,7 @@ def recognises(path: Path) -> bool:
         if file is None or not isinstance(file.get(_DETECTOR), h5py.Group):
             return False
         data = file.get("entry/data")
-        return isinstance(data, h5py.Group) and any(name.startswith("data_") for name in data)
+        return isinstance(data, h5py.Group) and any(str(name).startswith("data_") for name in data)
 
 
 def open_file(path: Path, stated: Stated) -> Dataset:
