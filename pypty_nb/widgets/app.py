@@ -253,7 +253,8 @@ class App(ipywidgets.VBox):
         moment = Moment(preset, self.workspace.opened, state, self._locked())
         for panel in self._panels:
             panel.show(moment)
-        facts = Facts(self.workspace.opened.found, self._data.error, frozenset(self._forms.errors), self._run_words(state))
+        opened = self.workspace.opened
+        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors), self._run_words(state))
         for index, title in enumerate(_TITLES):
             self._rail.show(index, standing(title, preset, facts))
 

@@ -51,6 +51,7 @@ class Facts:
 
     data: str = ""
     data_error: str = ""
+    confirmed: bool = True
     errors: frozenset[str] = frozenset()
     run: str = ""
 
@@ -87,6 +88,8 @@ def _data(preset: Preset, facts: Facts) -> Standing:
         return Standing("warn", "File not readable")
     if not has_data(preset):
         return Standing("todo", "Nothing chosen")
+    if not facts.confirmed:
+        return Standing("warn", "Confirm the scan points")
     if isinstance(preset.dataset, np.ndarray):
         shape, scan = preset.dataset.shape, preset.scan_size
         shape = (*scan, *shape[1:]) if scan is not None and len(shape) == 3 and scan[0] * scan[1] == shape[0] else shape

@@ -6,12 +6,15 @@ import asyncio
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+from pypty_nb.data import Dataset
+from pypty_nb.engine.build import open_measurements
 from pypty_nb.initialize import demo_preset
 from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, starts
 from pypty_nb.records import EpochReport
@@ -38,12 +41,15 @@ class Opened:
         What could not be taken from it, one sentence each.
     saved : Preset
         The preset as it was opened, or last taken home.
+    confirmed : bool
+        Whether a person has agreed to what the file proposes.
     """
 
     name: str
     found: str
     left_out: tuple[str, ...]
     saved: Preset
+    confirmed: bool = True
 
 
 class Workspace:
@@ -131,10 +137,33 @@ class Workspace:
             raise ParameterError(*map(self.shortened, error.problems)) from error
         self.history.change({name: array}, f"load {FIELDS[name].label}")
 
+    def dataset(self) -> Dataset | None:
+        """The measurements of the preset, opened and not read; ``None`` where none are named.
+
+        Raises
+        ------
+        ParameterError, DataError
+            Where they cannot be opened, or lie outside the project folder.
+        """
+        if self.preset.dataset is None and not self.preset.data_path:
+            return None
+        return open_measurements(self.confined())
+
+    def confirm(self, values: Mapping[str, Any]) -> None:
+        """Take what the file proposes, as a person has agreed to it.
+
+        Raises
+        ------
+        ParameterError
+            Where a value is refused; then nothing has changed.
+        """
+        self.history.change(values, "confirm what the file says", replace(self.opened, confirmed=True))
+
     def _take(self, content: Content, name: str) -> str:
         saved = self.preset.copy()
         saved.update(content.values)
-        self.history.change(content.values, f"open {name}", Opened(name, content.found, content.left_out, saved.frozen()))
+        opened = Opened(name, content.found, content.left_out, saved.frozen(), not content.proposes)
+        self.history.change(content.values, f"open {name}", opened)
         return content.found
 
     def shortened(self, message: str) -> str:

@@ -47,8 +47,8 @@ class DataPanel(ipywidgets.VBox):
 
     # ---- the step
     def centre(self) -> ipywidgets.DOMWidget | None:
-        """Nothing of its own."""
-        return None
+        """Virtual image and pattern, linked."""
+        return self._look.render()
 
     def column(self) -> Sequence[ipywidgets.DOMWidget]:
         """The files and what was found."""
@@ -61,6 +61,10 @@ class DataPanel(ipywidgets.VBox):
         """Say what is open, or why nothing new is."""
         self._chooser.lock(moment.locked)
         self._starts.lock(moment.locked)
+        if not self.reading:
+            self._look.show(moment.preset)
+        preview = self._look.preview
+        self._proposal.show(moment, preview.dataset if preview is not None else None)
         if self.reading:
             self._tell("Reading …")
         elif self.error:
