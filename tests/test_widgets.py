@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import math
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +28,8 @@ from pypty_nb.widgets.steps import STEPS, Facts, standing
 from pypty_nb.widgets.views import Loss, Object, Patterns, Probe, Quarters, Residual, Scene, Stage, Views
 from pypty_nb.widgets.views.loss import linear_ticks, log_ticks
 from pypty_nb.widgets.views.picture import round_length
-from pypty_nb.workspace.listing import find
 from pypty_nb.workspace import Event, PatternReader, Phase, RunState, scene_of
+from pypty_nb.workspace.listing import find
 from pypty_nb.workspace.pictures import scan_map
 
 QUICK = Pace(interval=0.005, patience=0.02, abandon=0.1)

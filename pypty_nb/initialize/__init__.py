@@ -22,8 +22,9 @@ from pypty_nb.initialize.virtual import (
 )
 
 __all__ = [
-    "Imported", "ScanGradient", "ScanMaps", "annular_mask", "centre_of_mass", "conjugate_beam", "create_aberrations_chunks",
-    "create_probe_marker_chunks", "create_pypty_data", "create_sequence_from_points", "create_sub_sequence", "demo_preset", "fft_based_dpc",
-    "get_ptycho_obj_from_scan", "integrated", "iterative_dpc", "mean_pattern", "rotate_scan_grid", "scan_gradient",
-    "scan_maps", "tiltbeamtodata", "virtual_image", "virtual_images",
+    "Imported", "ScanGradient", "ScanMaps", "annular_mask", "centre_of_mass", "conjugate_beam",
+    "create_aberrations_chunks", "create_probe_marker_chunks", "create_pypty_data", "create_sequence_from_points",
+    "create_sub_sequence", "demo_preset", "fft_based_dpc", "get_ptycho_obj_from_scan", "integrated", "iterative_dpc",
+    "mean_pattern", "rotate_scan_grid", "scan_gradient", "scan_maps", "tiltbeamtodata", "virtual_image",
+    "virtual_images",
 ]  # fmt: skip

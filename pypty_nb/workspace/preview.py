@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pypty_nb.data import ArrayDataset, DataError, Dataset
+from pypty_nb.data import DataError, Dataset
+from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.initialize import annular_mask, scan_maps, virtual_image
 
 #: Patterns, spread over the scan, from which the disc is guessed before all are read.

@@ -12,6 +12,8 @@ import ipywidgets
 from pypty_nb.params import ParameterError
 from pypty_nb.widgets import text
 from pypty_nb.widgets.panels.chooser import Chooser
+from pypty_nb.widgets.panels.found import Proposal
+from pypty_nb.widgets.panels.look import Look
 from pypty_nb.widgets.panels.panel import Moment, Page, heading
 from pypty_nb.widgets.panels.starts import StartPanel
 
@@ -41,7 +43,9 @@ class DataPanel(ipywidgets.VBox):
         )
         self._starts = StartPanel(lambda name: tasks.soon(self._use_start, name))
         self._found = heading("", "pn-found")
-        super().__init__([heading("Data", "pn-title"), heading("File", "pn-h first"), self._chooser, self._found, self._starts])
+        self._look, self._proposal = Look(page), Proposal(page)
+        head = (heading("Data", "pn-title"), heading("File", "pn-h first"))
+        super().__init__([*head, self._chooser, self._found, self._proposal, self._starts])
         self.add_class("pn-formbody")
         self._tell(NOTHING)
 

@@ -70,7 +70,7 @@ class Proposal(ipywidgets.VBox):
         if dataset is None:
             return
         names = getattr(dataset, "axes", ())
-        order = ", ".join(_AXES.get(axis, axis) for axis in names)
+        order = ", ".join(_AXES.get(axis, str(axis)) for axis in names)
         shape = text.shape(getattr(dataset, "source_shape", dataset.shape))
         dtype = getattr(dataset, "dtype", "")
         self._axes.value = (

@@ -64,12 +64,7 @@ class Look:
         self._which = toggle([("Clicked", "one"), ("Mean", "mean")], "mean", "Pattern shown")
         self._scale = toggle([("Linear", "linear"), ("Root", "root"), ("Log", "log")], "root", "Scale of the counts")
         self._pick = Pick(stage)
-        self._inner, self._outer = (
-            unseen(
-                ipywidgets.BoundedFloatText(min=0, max=1e6, step=0.5, description=f"{end} radius", tooltip=f"{end} radius, px")
-            )
-            for end in ("Inner", "Outer")
-        )
+        self._inner, self._outer = _radius("Inner radius"), _radius("Outer radius")
         self._curve = Curve("Counts per pattern")
         self._words = heading("", "s m")
         self._box = self._arranged()
@@ -117,7 +112,7 @@ class Look:
         if turn != self._turn:
             return
         self.preview, self._detectors, self._images = found, dict(found.detectors), dict(found.images)
-        if self._kind.value not in self._images:
+        if self._seen_by not in self._images:
             self._kind.value = "sum"
         self._page.stage.settle(found.count, self._grid)
         self._fill()
@@ -139,7 +134,7 @@ class Look:
 
     def _see(self) -> None:
         """See to it that there is an image for the virtual detector as it is set."""
-        kind, preview = self._kind.value, self.preview
+        kind, preview = self._seen_by, self.preview
         self._fill()
         if preview is not None and kind not in self._images:
             self._turn += 1
@@ -181,12 +176,12 @@ class Look:
             self._page.stage.index = int(y) * grid[1] + int(x)
 
     def _reach(self, y: float, x: float) -> None:
-        kind = self._kind.value if self._kind.value != "sum" else "disc"
+        kind = self._seen_by if self._seen_by != "sum" else "disc"
         if kind in self._detectors:
             self._set(self._detectors[kind].reaching(y, x))
 
     def _typed(self, _change: Any) -> None:
-        old = self._detectors.get(self._kind.value)
+        old = self._detectors.get(self._seen_by)
         if old is not None and not self._setting and self._outer.value > (self._inner.value if old.kind == "ring" else 0):
             self._set(Detector(old.kind, old.centre, self._inner.value, self._outer.value))
 
@@ -195,12 +190,17 @@ class Look:
         self._images.pop(detector.kind, None)
         self._fill()
         self._overlay()
-        if self._kind.value == detector.kind:
+        if self._seen_by == detector.kind:
             self._see()
         else:
             self._kind.value = detector.kind
 
     # ---- showing
+    @property
+    def _seen_by(self) -> str:
+        """The kind of virtual detector chosen."""
+        return str(self._kind.value)
+
     @property
     def _grid(self) -> tuple[int, int] | None:
         """The scan's size where the patterns fill it."""
@@ -208,7 +208,7 @@ class Look:
         return grid if grid is not None and self.preview is not None and grid[0] * grid[1] == self.preview.count else None
 
     def _fill(self) -> None:
-        detector = self._detectors.get(self._kind.value)
+        detector = self._detectors.get(self._seen_by)
         self._setting = True
         self._inner.disabled = detector is None or detector.kind != "ring"
         self._outer.disabled = detector is None
@@ -238,7 +238,7 @@ class Look:
         self._words.value = f"{text.plural(preview.count, 'pattern')}<br><b>{low}</b> to <b>{high}</b> counts"
 
     def _draw_image(self, preview: Preview) -> None:
-        image, grid = self._images.get(self._kind.value), self._grid
+        image, grid = self._images.get(self._seen_by), self._grid
         if grid is None:
             self._image.clear(NO_GRID.format(count=text.count(preview.count)))
         elif image is not None:
@@ -262,7 +262,7 @@ class Look:
             return
         one = self._which.value == "one" and self._pattern is not None
         pattern = self._pattern[1] if one and self._pattern is not None else preview.mean_pattern
-        shape = scaled(self._scale.value)
+        shape = scaled(str(self._scale.value))
         # single hot pixels must not take the scale
         high = float(shape(np.percentile(pattern, 99.98)))
         low = float(shape(pattern.min()))
@@ -283,7 +283,7 @@ class Look:
         grid, index = self._grid, self._page.stage.index
         chosen = (index // grid[1] + 0.5, index % grid[1] + 0.5) if grid is not None and index >= 0 else None
         self._image.overlay(Overlay(chosen=chosen))
-        detector = self._detectors.get(self._kind.value)
+        detector = self._detectors.get(self._seen_by)
         self._pixels.overlay(Overlay(outline=outline(detector) if detector is not None else np.zeros((0, 2))))
 
     def _fact(self, key: str) -> float | None:
@@ -303,6 +303,10 @@ class Look:
             boxed(ipywidgets.VBox, "pn-half", second, self._pixels.render()),
             boxed(ipywidgets.HBox, "pn-foot", counts, self._curve.render(), linked),
         )
+
+
+def _radius(what: str) -> Any:
+    return unseen(ipywidgets.BoundedFloatText(min=0, max=1e6, step=0.5, description=what, tooltip=f"{what}, px"))
 
 
 def outline(detector: Detector) -> np.ndarray:
