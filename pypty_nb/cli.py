@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape as _escaped
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 import pypty_nb
 from pypty_nb.params import ParameterError, Preset
@@ -158,6 +159,22 @@ def validate(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) ->
     if problems:
         raise typer.Exit(2)
     _out.print(f"[bold green]✓[/] {_escaped(str(preset))} can be used")
+
+
+@cli.command()
+def preflight(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) -> None:
+    """Say what a run would need and how long it would take, and whether the measurement supports it."""
+    from pypty_nb.initialize import preflight as looked_at
+
+    with _err.status("Measuring a few patterns …"):
+        report = looked_at(preset)
+    marks = {"ok": "[bold green]✓[/]", "amber": "[yellow]▲[/]", "red": "[bold red]✕[/]"}
+    table = Table("", "what", "found", "what to change")
+    for line in report.lines:
+        table.add_row(marks[line.standing], *map(_escaped, (line.name, line.value, line.advice)))
+    _out.print(table)
+    if not report.can_run:
+        raise typer.Exit(2)
 
 
 @cli.command()
