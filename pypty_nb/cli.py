@@ -183,6 +183,22 @@ def validate(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) ->
 
 
 @cli.command()
+def preflight(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) -> None:
+    """Say what a run would need and how long it would take, and whether the measurement supports it."""
+    from pypty_nb.initialize import preflight as looked_at
+
+    with _err.status("Measuring a few patterns …"):
+        report = looked_at(preset)
+    marks = {"ok": "[bold green]✓[/]", "amber": "[yellow]▲[/]", "red": "[bold red]✕[/]"}
+    table = Table("", "what", "found", "what to change")
+    for line in report.lines:
+        table.add_row(marks[line.standing], *map(_escaped, (line.name, line.value, line.advice)))
+    _out.print(table)
+    if not report.can_run:
+        raise typer.Exit(2)
+
+
+@cli.command()
 def params(
     name: Annotated[str, typer.Argument(help="One parameter; all where none is named.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="The reference page, as Markdown.")] = False,

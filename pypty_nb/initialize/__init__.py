@@ -9,6 +9,8 @@ from pypty_nb.initialize.chunks import (
 from pypty_nb.initialize.create_pypty_data import Imported, create_pypty_data
 from pypty_nb.initialize.demo import demo_preset
 from pypty_nb.initialize.dpc import ScanGradient, fft_based_dpc, integrated, iterative_dpc, scan_gradient
+from pypty_nb.initialize.preflight import PreflightLine, PreflightReport, preflight
+from pypty_nb.initialize.quick_look import promoted, quick_look
 from pypty_nb.initialize.scan_guess import get_ptycho_obj_from_scan
 from pypty_nb.initialize.transforms import conjugate_beam, rotate_scan_grid, tiltbeamtodata
 from pypty_nb.initialize.virtual import (
@@ -22,9 +24,9 @@ from pypty_nb.initialize.virtual import (
 )
 
 __all__ = [
-    "Imported", "ScanGradient", "ScanMaps", "annular_mask", "centre_of_mass", "conjugate_beam",
-    "create_aberrations_chunks", "create_probe_marker_chunks", "create_pypty_data", "create_sequence_from_points",
-    "create_sub_sequence", "demo_preset", "fft_based_dpc", "get_ptycho_obj_from_scan", "integrated", "iterative_dpc",
-    "mean_pattern", "rotate_scan_grid", "scan_gradient", "scan_maps", "tiltbeamtodata", "virtual_image",
-    "virtual_images",
+    "Imported", "PreflightLine", "PreflightReport", "ScanGradient", "ScanMaps", "annular_mask", "centre_of_mass",
+    "conjugate_beam", "create_aberrations_chunks", "create_probe_marker_chunks", "create_pypty_data",
+    "create_sequence_from_points", "create_sub_sequence", "demo_preset", "fft_based_dpc", "get_ptycho_obj_from_scan",
+    "integrated", "iterative_dpc", "mean_pattern", "preflight", "promoted", "quick_look", "rotate_scan_grid",
+    "scan_gradient", "scan_maps", "tiltbeamtodata", "virtual_image", "virtual_images",
 ]  # fmt: skip

@@ -79,7 +79,7 @@ def tiltbeamtodata(pypty_params: Params, align_type: Literal["com", "cross_corr"
     if preset.probe.shape[:2] != layout.window:
         raise ParameterError(f"probe: is {preset.probe.shape[:2]} px; the patterns ask for {layout.window}")
     pattern = plan.preprocessing.apply(mean_pattern(plan.dataset)[None], np.float64)[0]
-    intensity = _on_detector(preset.probe, layout)
+    intensity = _seen(preset.probe, layout)
     shift = _between_centres(intensity, pattern) if align_type == "com" else _between_peaks(intensity, pattern)
     y, x = (
         np.exp(2j * np.pi * moved * (np.arange(n) - n // 2) / n)
@@ -89,11 +89,16 @@ def tiltbeamtodata(pypty_params: Params, align_type: Literal["com", "cross_corr"
     return with_values(preset, probe=preset.probe * ramp)
 
 
-def _on_detector(probe: np.ndarray, layout: ReadoutLayout) -> np.ndarray:
+def _seen(probe: np.ndarray, layout: ReadoutLayout) -> np.ndarray:
     """The probe's intensity on the measured grid, all modes together, centred."""
     spectra = np.abs(np.fft.fft2(probe.reshape(*layout.window, -1), axes=(0, 1))) ** 2
-    intensity, border, up = np.fft.fftshift(spectra.sum(axis=2)), layout.pad if layout.crop else 0, layout.upsample
-    inner = intensity[border : layout.window[0] - border, border : layout.window[1] - border]
+    return on_detector(np.fft.fftshift(spectra.sum(axis=2)), layout)
+
+
+def on_detector(image: np.ndarray, layout: ReadoutLayout) -> np.ndarray:
+    """The sums of a centred image of the computed grid over the measured pixels, (ky, kx)."""
+    border, up = layout.pad if layout.crop else 0, layout.upsample
+    inner = image[border : layout.window[0] - border, border : layout.window[1] - border]
     ny, nx = layout.measured
     return inner[: ny * up, : nx * up].reshape(ny, up, nx, up).sum(axis=(1, 3))
 
