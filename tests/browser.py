@@ -11,6 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,7 +59,14 @@ def chromium() -> str:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page on a free port, its project folder a temporary one; ended with everything it started."""
     chromium()
-    root, shared = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("jupyter")
+    root = tmp_path_factory.mktemp("project")
+    with served(["-m", "pypty_nb.cli", "app", "--root", str(root)], root, tmp_path_factory.mktemp("jupyter")) as url:
+        yield Site(url, root)
+
+
+@contextmanager
+def served(arguments: list[str], root: Path, shared: Path) -> Iterator[str]:
+    """The address of ``python …`` serving from `root`, its Jupyter files in `shared`; ended with all it started."""
     # laid out as the wheel lays it out, from this checkout
     shutil.copytree(REPOSITORY / "apps" / "template", shared / "voila" / "templates" / "pypty_nb")
     (shared / "pypty_nb").mkdir()
@@ -66,7 +74,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     port = _free_port()
     log = (shared / "server.log").open("w+")
     server = subprocess.Popen(
-        [sys.executable, "-m", "pypty_nb.cli", "app", "--root", str(root), "--port", str(port), "--no-browser"],
+        [sys.executable, *arguments, "--port", str(port), "--no-browser"],
         cwd=root,
         env=_environment(shared),
         stdout=log,
@@ -76,7 +84,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     try:
         url = f"http://127.0.0.1:{port}/"
         _await(url, server, Path(log.name))
-        yield Site(url, root)
+        yield url
     finally:
         _end(server)
         log.close()
@@ -94,15 +102,15 @@ def browser() -> Iterator[object]:
         chrome.close()
 
 
-def open_page(browser, site: Site, query: str = "", width: int = 1366, height: int = 768):
-    """A page with the application ready, and the record of what it asks for and complains about."""
+def open_page(browser, site: Site, query: str = "", width: int = 1366, height: int = 768, wait: str = ".pn-app"):
+    """A page with `wait` on it, and the record of what it asks for and complains about."""
     page = browser.new_page(viewport={"width": width, "height": height})
     record = Record()
     page.on("request", lambda request: record.requests.append(request.url))
     page.on("console", lambda message: _hear(record, message))
     page.on("pageerror", lambda error: record.complaints.append(str(error)))
     page.goto(site.url + query)
-    page.locator(".pn-app").wait_for(timeout=PATIENCE_MS)
+    page.locator(wait).first.wait_for(timeout=PATIENCE_MS)
     return page, record
 
 
