@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +66,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @contextmanager
-def served(root: Path, shared: Path, *, command: tuple[str, ...] = COMMAND, **environment: str) -> Iterator[Site]:
+def served(root: Path, shared: Path, *, command: Sequence[str] = (), **environment: str) -> Iterator[Site]:
     """The page of `root` on a free port; `shared` takes its files and its log."""
     # laid out as the wheel lays it out, from this checkout
     shutil.copytree(REPOSITORY / "apps" / "template", shared / "voila" / "templates" / "pypty_nb")
@@ -75,7 +75,7 @@ def served(root: Path, shared: Path, *, command: tuple[str, ...] = COMMAND, **en
     port = _free_port()
     with (shared / "server.log").open("w+") as log:
         server = subprocess.Popen(
-            [sys.executable, *command, "--root", str(root), "--port", str(port), "--no-browser"],
+            [sys.executable, *(command or (*COMMAND, "--root", str(root))), "--port", str(port), "--no-browser"],
             cwd=root,
             env=_environment(shared) | environment,
             stdout=log,
@@ -102,15 +102,15 @@ def browser() -> Iterator[object]:
         chrome.close()
 
 
-def open_page(browser, site: Site, query: str = "", width: int = 1366, height: int = 768):
-    """A page with the application ready, and the record of what it asks for and complains about."""
+def open_page(browser, site: Site, query: str = "", width: int = 1366, height: int = 768, wait: str = ".pn-app"):
+    """A page with `wait` on it, and the record of what it asks for and complains about."""
     page = browser.new_page(viewport={"width": width, "height": height})
     record = Record()
     page.on("request", lambda request: record.requests.append(request.url))
     page.on("console", lambda message: _hear(record, message))
     page.on("pageerror", lambda error: record.complaints.append(str(error)))
     page.goto(site.url + query)
-    page.locator(".pn-app").wait_for(timeout=PATIENCE_MS)
+    page.locator(wait).first.wait_for(timeout=PATIENCE_MS)
     return page, record
 
 

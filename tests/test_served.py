@@ -277,7 +277,7 @@ def test_two_visitors_do_not_see_each_others_work(browser, page, site: Site) -> 
 @pytest.mark.timeout(300)
 def test_the_kernel_of_a_closed_page_ends(browser, tmp_path_factory: pytest.TempPathFactory) -> None:
     code = "import sys; from pathlib import Path; from pypty_nb.workspace.server import Page, serve; "
-    code += f"serve(Page(Path({str(tmp_path_factory.mktemp('root'))!r}), int(sys.argv[-2]), False, cull_after=4))"
+    code += f"serve(Page(Path({str(tmp_path_factory.mktemp('root'))!r}), int(sys.argv[2]), False, cull_after=4))"
     with served(tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("jupyter"), command=("-c", code)) as site:
         page, record = open_page(browser, site)
         kernel = next(found[0] for url in record.requests if (found := re.search(r"api/kernels/[\w-]+", url)))

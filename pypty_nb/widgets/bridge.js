@@ -43,7 +43,8 @@ function render({ model, el }) {
     // two animation frames later, what came before this message has been painted
     if (content.frame !== undefined) {
       requestAnimationFrame(() => requestAnimationFrame(() => model.send({ shown: content.frame })));
-      look();
+      // sizes are known only once the pictures are there; asked rarely, since the browser has to lay out for it
+      if (content.frame % 20 === 1) look();
     }
     if (content.download !== undefined) save(content.download, buffers[0]);
   };

@@ -36,12 +36,17 @@ MAPS: dict[str, tuple[str, ...]] = {
 
 def shrink(array: np.ndarray, most: int = MOST) -> tuple[np.ndarray, int]:
     """`array` (y, x, …) by block means to at most `most` pixels a side, and how many pixels became one."""
-    factor = max(1, -(-max(array.shape[:2]) // most))
-    if factor == 1:
+    every = factor(array.shape, most)
+    if every == 1:
         return array, 1
-    rows, columns = (length // factor for length in array.shape[:2])
-    cut = array[: rows * factor, : columns * factor]
-    return cut.reshape(rows, factor, columns, factor, *array.shape[2:]).mean(axis=(1, 3)), factor
+    rows, columns = (length // every for length in array.shape[:2])
+    cut = array[: rows * every, : columns * every]
+    return cut.reshape(rows, every, columns, every, *array.shape[2:]).mean(axis=(1, 3)), every
+
+
+def factor(shape: tuple[int, ...], most: int = MOST) -> int:
+    """How many pixels of (y, x, …) along a side become one of at most `most`; never more than there are."""
+    return max(1, min(-(-max(shape[:2]) // most), *shape[:2]))
 
 
 def shades(values: np.ndarray, limits: tuple[float, float], name: str) -> np.ndarray:

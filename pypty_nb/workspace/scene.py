@@ -180,7 +180,7 @@ def _report(
         search=LineSearchReport(step=_number(row.get("matching step")), evaluations=int(_number(row.get(_EVALUATIONS), 0))),
         seconds=_number(row.get("time / s"), 0.0),
         point=point,
-        final=folder.is_finished(),
+        final=ended(folder),
     )
 
 

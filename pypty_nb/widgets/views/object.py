@@ -19,6 +19,8 @@ from pypty_nb.workspace import Scene
 from pypty_nb.workspace.pictures import centres, outline, scanned
 
 _LEAST_CONTRAST = 1e-3
+#: Values that tell the contrast of a picture as well as all of them.
+_ENOUGH = 50_000
 EMPTY = "No object yet.<br>It appears after epoch 1."
 Quantity = Literal["phase", "modulus"]
 
@@ -62,7 +64,11 @@ class Object(View):
         self.picture = Picture(self.stage, Dress("gray", EMPTY), on_click=self._clicked)
         self.slice, self.mode = Counted("Slice", "[ ]"), Counted("Mode", ", .")
         self._low, self._high = (
-            unseen(ipywidgets.FloatText(description=f"Contrast, {end}", tooltip=f"Contrast, {end}", step=0.01))
+            unseen(
+                ipywidgets.FloatText(
+                    description=f"Contrast, {end}", tooltip=f"Contrast, {end}", step=0.01, continuous_update=True
+                )
+            )
             for end in ("from", "to")
         )
         self._auto = ipywidgets.ToggleButton(description="Auto", value=True, tooltip="Contrast follows the picture (a)")
@@ -99,22 +105,25 @@ class Object(View):
         self._setting = False
         plane = np.asarray(point.obj)[:, :, self.slice.value, self.mode.value]
         window = scanned(point, plane.shape)
-        inside = colour.shrink(plane[window], self.picture.most)[0]
         phase = self.quantity.value == "phase"
-        mean = complex(inside.mean()) if phase else 0.0
+        mean = complex(plane[window].mean()) if phase else 0.0
         show = partial(_phase, against=mean.conjugate() or 1.0) if phase else np.abs
-        low, high = self._limits(show(inside))
+        small, every = colour.shrink(plane, self.picture.most)
+        values = show(small)
+        limits = self._limits(
+            values[tuple(slice(part.start and part.start // every, part.stop and part.stop // every + 1) for part in window)]
+        )
         unit = "rad" if phase else ""
         self._contrast.value = "Contrast, rad" if phase else "Contrast"
-        every = show(colour.shrink(plane, self.picture.most)[0])
-        caption = f"min <b>{text.number(every.min())}</b>&ensp;max <b>{text.number(every.max())}</b> {unit}"
-        self.picture.update(Frame(plane, show, show, (low, high), caption, unit, scene.pixel))
+        caption = f"min <b>{text.number(values.min())}</b>&ensp;max <b>{text.number(values.max())}</b> {unit}"
+        self.picture.update(Frame(plane, show, show, limits, values, caption, unit, scene.pixel))
         self._lay_over()
 
     def _limits(self, values: np.ndarray) -> tuple[float, float]:
         """Of the colour map: what was typed, or what shows the picture best."""
         if self._auto.value:
-            low, high = np.percentile(values, (0.6, 99.4))
+            thin = max(1, int((values.size / _ENOUGH) ** 0.5))
+            low, high = np.percentile(values[::thin, ::thin], (0.6, 99.4))
             # an even object stays even: rounding errors are not stretched over the whole scale
             spare = max(0.0, _LEAST_CONTRAST - (high - low)) / 2
             self._setting = True

@@ -38,7 +38,7 @@ class Patterns(View):
         self._measured = Picture(self.stage, Dress("inferno", "", "measured"), axes)
         self._model = Picture(self.stage, Dress("inferno", EMPTY, "model"), axes)
         self._residual = Picture(self.stage, Dress(self._signed(), "", "residual"), axes)
-        self._scan = ScanPicture(self.stage, captioned=False)
+        self._scan = ScanPicture(self.stage, self._say, captioned=False)
         self._pick = Pick(self.stage)
         self._scale = toggle([("Linear", "linear"), ("Root", "root"), ("Log", "log")], "root", "Scale of the counts")
         self._read: Read | None = None
@@ -74,14 +74,10 @@ class Patterns(View):
         report = scene.report
         if report is None or report.point.obj is None:
             return
-        if report.point.positions is not None:
-            self.stage.settle(len(report.point.positions), scene.preset.scan_size)
-        if report.residual is not None:
-            self._scan.show(scene, np.asarray(report.residual, float))
-            self._pick.show(self._scan.count, self._scan.grid)
-            self._say()
-        else:
-            self._scan.picture.clear("The folder holds no residual. The Residual view computes it.")
+        if (places := report.point.positions) is not None:
+            self.stage.settle(len(places), scene.preset.scan_size)
+            self._pick.show(len(places), scene.preset.scan_size)
+        self._scan.update(scene)
         self._ask()
 
     # ---- reading

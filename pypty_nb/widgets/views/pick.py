@@ -36,6 +36,7 @@ class Pick:
 
     def show(self, count: int, grid: tuple[int, int] | None) -> None:
         """There are `count` scan points, on a grid of that size."""
+        grid = grid if grid is not None and grid[0] * grid[1] == count else None
         if (grid, count) == (self._grid, self._number.max + 1) and self._box.children:
             return
         self._grid = grid

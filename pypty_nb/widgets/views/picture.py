@@ -39,6 +39,8 @@ class Frame:
         From a part of `source` to the real values under the mouse.
     limits : (low, high)
         Of the colour map; of no meaning for colours.
+    shown : array, or None
+        `show` of `source` as `colour.shrink` gives it for `Picture.most`, where it is known already.
     caption : str
         HTML of the line below.
     unit : str
@@ -55,6 +57,7 @@ class Frame:
     show: Callable[[np.ndarray], np.ndarray] = _same
     read: Callable[[np.ndarray], np.ndarray] = _same
     limits: tuple[float, float] = (0.0, 1.0)
+    shown: np.ndarray | None = None
     caption: str = ""
     unit: str = ""
     pixel: tuple[float, float] | None = None
@@ -221,8 +224,10 @@ class Picture:
         frame, surface = self._frame, self._surface
         if frame is None or surface is None:
             return
-        small, every = colour.shrink(frame.source, self._most)
-        surface.show(_sheet(frame.show(small), (0, 0), every), self._detail(frame, every), frame.limits)
+        every, pixels = colour.factor(frame.source.shape, self._most), frame.shown
+        if pixels is None or pixels.shape[0] != max(frame.source.shape[0] // every, 1):
+            pixels = frame.show(colour.shrink(frame.source, self._most)[0])
+        surface.show(_sheet(pixels, (0, 0), every), self._detail(frame, every), frame.limits)
 
     def _detail(self, frame: Frame, every: int) -> Sheet | None:
         """What is seen of a large picture, in finer pixels; ``None`` where it is seen in its finest already."""

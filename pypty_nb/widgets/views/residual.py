@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
-from typing import Any
-
 import ipywidgets
-import numpy as np
 
 from pypty_nb.widgets import text
 from pypty_nb.widgets.views.parts import beside, row, side
@@ -29,8 +24,7 @@ class Residual(View):
         return self._scan.picture.png()
 
     def _make(self) -> None:
-        self._scan = ScanPicture(self.stage)
-        self._computed_for: Any = None
+        self._scan = ScanPicture(self.stage, self._say)
         words = ipywidgets.HTML(
             "Per scan point: how far model and data are apart, against the mean. Click one to see its patterns."
         )
@@ -44,40 +38,14 @@ class Residual(View):
         self.stage.observe(lambda _change: self._say(), "index")
 
     def _draw(self, scene: Scene) -> None:
-        report = scene.report
-        if report is None:
-            return
-        if report.residual is not None:
-            self._show(scene, np.asarray(report.residual, float))
-        elif report.point.obj is not None and self._computed_for is not scene:
-            self._computed_for = scene
-            self.stage.tasks.start(partial(self._compute, scene))
-
-    async def _compute(self, scene: Scene) -> None:
-        self._scan.picture.clear("Computing the residual of every pattern …")
-        try:
-            residual = await asyncio.to_thread(self._computed, scene)
-        except (ValueError, OSError) as error:
-            self._scan.picture.clear(f"No residual: {text.failure(error)}.")
-        else:
-            if self._computed_for is scene:
-                self._show(scene, residual)
-
-    def _computed(self, scene: Scene) -> np.ndarray:
-        report = scene.report
-        assert report is not None
-        return self.stage.reader(scene.preset).residual(report.point, report.epoch)
-
-    def _show(self, scene: Scene, residual: np.ndarray) -> None:
-        self._residual = residual
-        self._scan.show(scene, residual)
-        self._pick.show(residual.size, self._scan.grid)
-        self._say()
+        self._scan.update(scene)
 
     def _say(self) -> None:
-        if not self._scan.count:
+        residual = self._scan.residual
+        if not residual.size:
             return
-        residual, mean = self._residual, float(self._residual.mean()) or 1.0
+        self._pick.show(residual.size, self._scan.grid)
+        mean = float(residual.mean()) or 1.0
         here = self._scan.value(self.stage.index)
         rows = [
             ("scan points", text.count(residual.size)),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,32 +21,69 @@ NO_MAP = "A map needs the scan's size or its positions. Set Scan points in step 
 
 
 class ScanPicture:
-    """The data term of every scan point against the mean; a click chooses a scan point, a ring marks the chosen one."""
+    """The data term of every scan point against the mean; a click chooses a scan point, a ring marks the chosen one.
 
-    def __init__(self, stage: Stage, *, captioned: bool = True):
+    A run's folder holds no residual: it is computed in a thread, at first and when the run has ended.
+
+    Parameters
+    ----------
+    stage : Stage
+    on_shown : callable
+        Told when the map has changed.
+    captioned : bool
+        Whether it has a line below.
+    """
+
+    def __init__(self, stage: Stage, on_shown: Callable[[], None], *, captioned: bool = True):
+        self._on_shown = on_shown
+        self._computing: Any = None
         self._stage = stage
         self._map: ScanMap | None = None
-        self._residual = np.zeros(0)
+        self.residual = self._relative = np.zeros(0)
         #: Smallest and largest value, HTML.
         self.range = ""
         self.picture = Picture(stage, Dress("viridis", EMPTY, captioned=captioned), on_click=self._clicked)
         stage.observe(self._ring, "index")
 
-    def show(self, scene: Scene, residual: np.ndarray) -> None:
-        """Show `residual`, (pattern,), of `scene`."""
-        mean = float(np.mean(residual)) or 1.0
-        self._residual = np.asarray(residual, float) / mean
-        self._map = scan_map(self._residual, scene.point.positions if scene.point else None, scene.preset.scan_size)
+    def update(self, scene: Scene) -> None:
+        """Show the residual of the latest report."""
+        report = scene.report
+        if report is None:
+            return
+        if report.residual is not None:
+            self._show(scene, np.asarray(report.residual, float))
+        elif report.point.obj is not None and self._computing is None and (report.final or not self.count):
+            self._computing = report
+            if not self.count:
+                self.picture.clear("Computing the residual of every pattern …")
+            self._stage.tasks.start(partial(self._compute, scene))
+
+    async def _compute(self, scene: Scene) -> None:
+        try:
+            residual = await asyncio.to_thread(self._stage.residual, scene)
+        except (ValueError, OSError) as error:
+            self.picture.clear(f"No residual: {text.failure(error)}.")
+        else:
+            self._show(scene, residual)
+        finally:
+            self._computing = None
+
+    def _show(self, scene: Scene, residual: np.ndarray) -> None:
+        mean = float(residual.mean()) or 1.0
+        self.residual, self._relative = residual, residual / mean
+        self._map = scan_map(self._relative, scene.point.positions if scene.point else None, scene.preset.scan_size)
         if self._map is None:
             self.picture.clear(NO_MAP)
+            self._on_shown()
             return
         self._stage.settle(self.count, self.grid)
-        low, high = float(self._residual.min()), float(self._residual.max())
+        low, high = float(self._relative.min()), float(self._relative.max())
         self.range = f"<b>{text.number(low)}</b> to <b>{text.number(high)}</b>"
         caption = f"{self.range} × mean"
         limits = (low, max(high, low + 1e-9))
         self.picture.update(Frame(self._map.values, limits=limits, caption=caption, where=self._where))
         self._ring()
+        self._on_shown()
 
     def name(self, index: int) -> str:
         """Scan point `index` in words."""
@@ -52,7 +92,7 @@ class ScanPicture:
 
     def value(self, index: int) -> float | None:
         """The residual of scan point `index`, against the mean."""
-        return float(self._residual[index]) if 0 <= index < len(self._residual) else None
+        return float(self._relative[index]) if 0 <= index < len(self._relative) else None
 
     @property
     def grid(self) -> tuple[int, int] | None:
@@ -62,7 +102,7 @@ class ScanPicture:
     @property
     def count(self) -> int:
         """How many scan points there are."""
-        return len(self._residual)
+        return len(self._relative)
 
     def _where(self, row: int, column: int) -> str | None:
         index = int(self._map.index[row, column]) if self._map is not None else -1

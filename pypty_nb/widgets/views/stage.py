@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import traitlets
 
 from pypty_nb.params import Preset
+from pypty_nb.records import EpochReport
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.tasks import Tasks
-from pypty_nb.workspace import PatternReader
+from pypty_nb.workspace import PatternReader, Scene
 
 
 class Stage(traitlets.HasTraits):
@@ -36,7 +38,8 @@ class Stage(traitlets.HasTraits):
         self.on_failure: Callable[[Exception], None] = lambda error: None
         self.tasks = Tasks(lambda error: self.on_failure(error))
         self._reader: PatternReader | None = None
-        self._reading = threading.Lock()
+        self._residual: tuple[EpochReport, np.ndarray] | None = None
+        self._reading, self._computing = threading.Lock(), threading.Lock()
 
     def settle(self, count: int, grid: tuple[int, int] | None) -> None:
         """See to it that the chosen scan point is one of `count`: at first one in the middle of the scan."""
@@ -50,6 +53,17 @@ class Stage(traitlets.HasTraits):
             if self._reader is None or self._reader.preset is not preset:
                 self._reader = PatternReader(preset)
             return self._reader
+
+    def residual(self, scene: Scene) -> np.ndarray:
+        """The data term of every pattern of `scene`, (pattern,); computed when first asked for, in whatever thread."""
+        report = scene.report
+        if report is None:
+            raise ValueError("the run has no arrays yet")
+        reader = self.reader(scene.preset)
+        with self._computing:
+            if self._residual is None or self._residual[0] is not report:
+                self._residual = report, reader.residual(report.point, report.epoch)
+            return self._residual[1]
 
     def later(self, seconds: float, call: Callable[[], None]) -> Any:
         """Call in `seconds`, at once where there is no event loop; ``None`` then."""
