@@ -599,7 +599,6 @@ def test_hyperspy_files_of_both_kinds(tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr")
     options = {"zarr_format": 2} if int(zarr.__version__.split(".")[0]) > 2 else {}
     scales = [(0.5, "nm"), (0.5, "nm"), (0.1, "mrad"), (0.1, "mrad")]
-    microscope = {"beam_energy": 80.0, "convergence_angle": 20.0}
     with h5py.File(tmp_path / "scan.hspy", "w") as file:
         store = zarr.open_group(str(tmp_path / "scan.zspy"), mode="w", **options)
         for root in (file, store):
