@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -147,7 +146,7 @@ class SourceDataset:
             return self._read_grid(indices) if self._grid else self._block({"pattern": as_slice(indices)})
         except DataError:
             raise
-        except (OSError, ValueError, KeyError, IndexError, RuntimeError, zlib.error) as error:
+        except Exception as error:  # what libraries raise on a file damaged or gone cannot be foreseen; it is told
             place = f"patterns {indices[0]} to {indices[-1]}"
             raise DataError(f"{self.name}: {place} cannot be read: {one_line(error)}") from error
 
@@ -284,4 +283,5 @@ def as_slice(indices: np.ndarray) -> slice | np.ndarray:
 
 def one_line(error: BaseException) -> str:
     """What `error` says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).split())
+    return f"{said[:297]} …" if len(said) > 300 else said or type(error).__name__

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import logging
-import struct
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pypty_nb.data.dataset import DataError, Source, SourceDataset, Stated, one_line
+from pypty_nb.data.dataset import DataError, SourceDataset, Stated
 from pypty_nb.data.metadata import Facts
-
-#: What parsers of binary files raise on bytes that mean something else.
-FAULTS = (
-    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, MemoryError, NotImplementedError,
-    OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error,
-)  # fmt: skip
 
 
 class Lazy:
@@ -32,24 +26,12 @@ class Lazy:
         return np.asarray(self._array[key].compute(scheduler="synchronous"))
 
 
-def signals_of(path: Path, plugin: str, **options: Any) -> list[dict[str, Any]]:
-    """What the reader `plugin` of RosettaSciIO finds in `path`, lazily.
-
-    Raises
-    ------
-    DataError
-        Where it cannot read the file.
-    """
-    return _guarded(path, lambda: import_module(f"rsciio.{plugin}").file_reader(str(path), lazy=True, **options))
-
-
 def open_signals(
     path: Path,
     plugin: str,
     stated: Stated,
     *,
     describe: Callable[[dict[str, Any], Facts], None] | None = None,
-    source: Callable[[dict[str, Any]], Source] | None = None,
 ) -> SourceDataset:
     """The only stack of patterns in `path`, as RosettaSciIO reads it.
 
@@ -61,15 +43,15 @@ def open_signals(
     stated : Stated
     describe : function, optional
         Gathers what this format alone says, before what all do.
-    source : function, optional
-        Another way to the numbers than the reader's.
 
     Raises
     ------
     DataError
         Where the file cannot be read or holds no stack of patterns, or several.
     """
-    found = signals_of(path, plugin)
+    reader = import_module(f"rsciio.{plugin}")
+    with _quiet():
+        found = reader.file_reader(str(path), lazy=True)
     stacks = [signal for signal in found if np.ndim(signal["data"]) >= 3]
     if len(stacks) != 1:
         shapes = ", ".join(str(tuple(np.shape(signal["data"]))) for signal in found) or "nothing"
@@ -79,10 +61,10 @@ def open_signals(
     data, axes = signal["data"], axes_of(signal)
     facts = Facts()
     if describe is not None:
-        _guarded(path, lambda: describe(signal, facts))
+        describe(signal, facts)
     instrument(signal, facts)
     facts.add_scales(axes, [(axis.get("scale"), axis.get("units")) for axis in signal["axes"]], "the scales of the file")
-    return SourceDataset(source(signal) if source is not None else Lazy(data), str(path), stated, axes=axes, metadata=facts)
+    return SourceDataset(Lazy(data), str(path), stated, axes=axes, metadata=facts)
 
 
 def axes_of(signal: dict[str, Any]) -> Sequence[str]:
@@ -103,19 +85,16 @@ def instrument(signal: dict[str, Any], facts: Facts) -> None:
     facts.add("conv_semiangle_mrad", microscope.get("convergence_angle"), "convergence angle of the file")
 
 
-def _guarded(path: Path, work: Callable[[], Any]) -> Any:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the reader has to say beside the data, which is not for the terminal; what matters is checked by us."""
     logger = logging.getLogger("rsciio")
     level = logger.level
     try:
-        # what the reader has to say beside the data is not for the terminal; what matters is checked by us
         logger.setLevel(logging.CRITICAL)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return work()
-    except (DataError, PermissionError):
-        raise
-    except FAULTS as error:
-        raise DataError(f"{path}: cannot be read: {one_line(error)}") from error
+            yield
     finally:
         logger.setLevel(level)
 

@@ -16,7 +16,7 @@ from types import ModuleType
 
 from numpy.typing import DTypeLike
 
-from pypty_nb.data.dataset import DataError, SourceDataset, Stated
+from pypty_nb.data.dataset import DataError, SourceDataset, Stated, one_line
 
 
 def open_dataset(
@@ -68,8 +68,12 @@ def open_dataset(
     reader = _reader(path, stated)
     try:
         return reader.open_file(path, stated)
+    except DataError:
+        raise
     except PermissionError as error:
         raise DataError(f"data_path: {path} may not be read: {error.strerror}") from error
+    except Exception as error:  # what parsers raise on damaged bytes cannot be foreseen; it is told
+        raise DataError(f"{path}: cannot be read as {reader.FORMAT}: {one_line(error)}") from error
 
 
 def formats() -> dict[str, tuple[str, ...]]:
@@ -105,7 +109,14 @@ def _reader(path: Path, stated: Stated) -> ModuleType:
     general = [reader for reader in readers if not hasattr(reader, "recognises")]
     if not general and len(special) == 1:
         return special[0]
-    return next((reader for reader in special if reader.recognises(path)), (general or special)[0])
+    return next((reader for reader in special if _recognised(reader, path)), (general or special)[0])
+
+
+def _recognised(reader: ModuleType, path: Path) -> bool:
+    try:
+        return reader.recognises(path)
+    except Exception:  # noqa: BLE001  a damaged file is nobody's; what is wrong with it is told by the reader for all
+        return False
 
 
 def endings() -> tuple[str, ...]:
