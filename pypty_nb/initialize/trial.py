@@ -26,8 +26,8 @@ class Trial:
     Attributes
     ----------
     score : float
-        How clearly matter is dense and absorbing where the phase is advanced, in standard deviations; negative: the reverse, and
-        the scan is to be turned by 180° and C10 reversed, of which the reconstruction would be the complex conjugate exactly.
+        How clearly matter is dense and absorbing where the phase is advanced, in standard deviations. Negative: the reverse;
+        the scan is to be turned by 180° and C10 reversed, which would reconstruct the complex conjugate exactly.
     error : float
         Σ(|Ψ| − √D)²/ΣD at the end.
     images : mapping of str to array

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from pypty_nb.data.dataset import DataError, Dataset, check_layout
-from pypty_nb.data.metadata import Metadata
+from pypty_nb.data.metadata import Found, Metadata
 
 ENDINGS = (".h5", ".hdf5")
 NAME = "data"
+#: Attributes of the dataset or the file that state a fact, and the key of the experiment they propose.
+ATTRIBUTES = {
+    "voltage_kV": "acc_voltage",
+    "semiconvergence_mrad": "conv_semiangle_mrad",
+    "scan_step_A": "scan_step_A",
+    "detector_pixel_mrad": "rez_pixel_size_mrad",
+    "defocus_A_nominal_magnitude": "defocus_magnitude",
+}
 
 
 class HDF5Dataset:
@@ -39,7 +49,7 @@ class HDF5Dataset:
             self._file.close()
             raise
         self._data = found
-        self.metadata: Metadata = {}
+        self.metadata: Metadata = _stated({**self._file.attrs, **found.attrs})
         self.scan_shape = (found.shape[0], found.shape[1]) if found.ndim == 4 else None
         self.shape = found.shape if signals else (int(np.prod(found.shape[:-2])), *found.shape[-2:])
 
@@ -54,6 +64,16 @@ class HDF5Dataset:
             return block[indices - rows[0] * self.scan_shape[1]]
         except OSError as error:
             raise DataError(f"{self.name}: patterns {indices[0]} to {indices[-1]} cannot be read: {error}") from error
+
+
+def _stated(attributes: Mapping[str, Any]) -> Metadata:
+    """What the attributes say."""
+    numbers = {name: np.asarray(attributes[name]) for name in ATTRIBUTES if name in attributes}
+    return {
+        ATTRIBUTES[name]: Found(float(number), f"attribute {name} of the file")
+        for name, number in numbers.items()
+        if number.ndim == 0 and number.dtype.kind in "iuf"
+    }
 
 
 def open_file(path: Path, *, signals: bool = False) -> Dataset:
