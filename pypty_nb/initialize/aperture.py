@@ -88,6 +88,12 @@ def fit_disc(mean_pattern: np.ndarray, threshold: float = 0.5) -> Disc:
     # r(φ) without the part that makes it an ellipse
     spread = float(np.std(rim.distances[rim.kept] - rim.fit[0]))
     centre, radius = (float(rim.centre[0]), float(rim.centre[1])), float(rim.fit[0])
+    room = min(*centre, clean.shape[0] - 1 - centre[0], clean.shape[1] - 1 - centre[1])
+    if radius > room + 1:
+        raise DataError(
+            f"mean pattern: the disc of {radius:.1f} px around [{centre[0]:.1f}, {centre[1]:.1f}] reaches beyond the detector of "
+            f"{clean.shape[0]} × {clean.shape[1]} px; record with a shorter camera length, or centre the beam"
+        )
     return Disc(
         centre=centre,
         radius=radius,
@@ -128,8 +134,8 @@ def without_hot_pixels(pattern: np.ndarray) -> np.ndarray:
 def _first_centre(mask: np.ndarray) -> np.ndarray:
     """The middle of the largest bright patch; a beam stop that cuts into it shifts the middle but little."""
     labels, count = ndi.label(mask)  # pyright: ignore[reportGeneralTypeIssues]
-    sizes = np.bincount(np.asarray(labels).ravel(), minlength=count + 1)[1:]
-    where = np.argwhere(np.asarray(labels) == 1 + int(np.argmax(sizes)))
+    sizes = np.bincount(np.ravel(labels), minlength=count + 1)[1:]
+    where = np.argwhere(np.equal(labels, 1 + int(np.argmax(sizes))))
     return (where.min(axis=0) + where.max(axis=0)) / 2
 
 
@@ -166,7 +172,7 @@ def _edges(pattern: np.ndarray, centre: np.ndarray, level: float) -> tuple[np.nd
     points = centre[:, None, None] + directions.T[:, :, None] * radii
     seen = ((points >= 0) & (points <= np.array(pattern.shape)[:, None, None] - 1)).all(axis=0)
     counts = np.where(seen, ndi.map_coordinates(pattern, points, order=1, mode="nearest"), np.nan)
-    above = counts > level
+    above = np.greater(counts, level)
     last = len(radii) - 1 - np.argmax(above[:, ::-1], axis=1)
     rows = np.arange(_DIRECTIONS)
     outer = np.minimum(last + 1, len(radii) - 1)

@@ -3,7 +3,8 @@
 Displacements of shadow images give rotation and handedness to a fraction of a degree wherever the beam is out of focus; and
 the centre of mass, which is a gradient, is free of curl in the right orientation and no other. The surer of the two is taken.
 Neither tells a reading from the same one turned by 180°: the data are then those of the complex conjugate specimen and beam,
-exactly, in which phase and C10 change sign. What decides is that dense matter both advances the phase and scatters beyond the disc.
+exactly, in which phase and C10 change sign. What decides is that dense matter both advances the phase and scatters beyond
+the disc.
 """
 
 from __future__ import annotations

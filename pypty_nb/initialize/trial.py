@@ -12,9 +12,9 @@ from pypty_nb.engine import Reconstruction
 from pypty_nb.initialize.orientation import common_score
 from pypty_nb.params import Preset
 
-_EPOCHS = 12
-_PIXELS = 1.6e7
-_PATTERNS = (64, 576)
+_EPOCHS = 8
+_PIXELS = 6e6
+_PATTERNS = (64, 256)
 #: A reconstruction's pixels vary together over about this many along each axis.
 _GRAIN_PX = 6
 
