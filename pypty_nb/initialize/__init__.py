@@ -1,5 +1,7 @@
 """From an experiment to a preset."""
 
+from pypty_nb.initialize.calibrate import Calibration, calibrate_experiment
+from pypty_nb.initialize.calibrated import Calibrated
 from pypty_nb.initialize.chunks import (
     create_aberrations_chunks,
     create_probe_marker_chunks,
@@ -9,6 +11,8 @@ from pypty_nb.initialize.chunks import (
 from pypty_nb.initialize.create_pypty_data import Imported, create_pypty_data
 from pypty_nb.initialize.demo import demo_preset
 from pypty_nb.initialize.dpc import ScanGradient, fft_based_dpc, integrated, iterative_dpc, scan_gradient
+from pypty_nb.initialize.exp_params import append_exp_params
+from pypty_nb.initialize.experiment import Experiment
 from pypty_nb.initialize.preflight import PreflightLine, PreflightReport, preflight
 from pypty_nb.initialize.quick_look import promoted, quick_look
 from pypty_nb.initialize.scan_guess import get_ptycho_obj_from_scan
@@ -24,9 +28,10 @@ from pypty_nb.initialize.virtual import (
 )
 
 __all__ = [
-    "Imported", "PreflightLine", "PreflightReport", "ScanGradient", "ScanMaps", "annular_mask", "centre_of_mass",
-    "conjugate_beam", "create_aberrations_chunks", "create_probe_marker_chunks", "create_pypty_data",
-    "create_sequence_from_points", "create_sub_sequence", "demo_preset", "fft_based_dpc", "get_ptycho_obj_from_scan",
-    "integrated", "iterative_dpc", "mean_pattern", "preflight", "promoted", "quick_look", "rotate_scan_grid",
-    "scan_gradient", "scan_maps", "tiltbeamtodata", "virtual_image", "virtual_images",
+    "Calibrated", "Calibration", "Experiment", "Imported", "PreflightLine", "PreflightReport", "ScanGradient",
+    "ScanMaps", "annular_mask", "append_exp_params", "calibrate_experiment", "centre_of_mass", "conjugate_beam",
+    "create_aberrations_chunks", "create_probe_marker_chunks", "create_pypty_data", "create_sequence_from_points",
+    "create_sub_sequence", "demo_preset", "fft_based_dpc", "get_ptycho_obj_from_scan", "integrated", "iterative_dpc",
+    "mean_pattern", "preflight", "promoted", "quick_look", "rotate_scan_grid", "scan_gradient", "scan_maps",
+    "tiltbeamtodata", "virtual_image", "virtual_images",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -81,31 +82,28 @@ def fit_disc(mean_pattern: np.ndarray, threshold: float = 0.5) -> Disc:
             "there is none; record with a shorter camera length, or give the aperture as a mask"
         )
     level = around + threshold * (inside - around)
-    centre = _first_centre(clean > level)
+    rim = _Rim(_first_centre(clean > level))
     for _ in range(4):
-        edges, angles = _edges(clean, centre, level)
-        if len(edges) < _NEEDED * _DIRECTIONS:
-            raise DataError(
-                f"mean pattern: an edge of the bright-field disc is seen in {len(edges)} of {_DIRECTIONS} directions only: the "
-                "disc is larger than the detector or cut by it; record with a shorter camera length, or give the aperture"
-            )
-        # r(φ) of a shifted ellipse to first order; the cosines move the centre
-        waves = np.stack([np.ones_like(angles), *(f(n * angles) for n in (1, 2) for f in (np.sin, np.cos))], axis=1)
-        distances = np.hypot(*(edges - centre).T)
-        fit, kept = _robust_fit(waves, distances)
-        centre = centre + fit[1:3]
-    radius, count = float(fit[0]), int(kept.sum())
-    spread = float(np.std(distances[kept] - waves[kept, :3] @ fit[:3]))
+        rim = _fitted_rim(clean, rim.centre, level)
+    # r(φ) without the part that makes it an ellipse
+    spread = float(np.std(rim.distances[rim.kept] - rim.fit[0]))
+    centre, radius = (float(rim.centre[0]), float(rim.centre[1])), float(rim.fit[0])
+    room = min(*centre, clean.shape[0] - 1 - centre[0], clean.shape[1] - 1 - centre[1])
+    if radius > room + 1:
+        raise DataError(
+            f"mean pattern: the disc of {radius:.1f} px around [{centre[0]:.1f}, {centre[1]:.1f}] reaches beyond the detector of "
+            f"{clean.shape[0]} × {clean.shape[1]} px; record with a shorter camera length, or centre the beam"
+        )
     return Disc(
-        centre=(float(centre[0]), float(centre[1])),
+        centre=centre,
         radius=radius,
-        centre_uncertainty=spread * float(np.sqrt(2 / count)),
+        centre_uncertainty=spread * float(np.sqrt(2 / rim.kept.sum())),
         radius_uncertainty=spread,
-        ellipticity=2 * float(np.hypot(fit[3], fit[4])) / radius,
+        ellipticity=2 * float(np.hypot(rim.fit[3], rim.fit[4])) / radius,
         level=level,
-        edges=edges[kept],
-        profile=_profile(clean, centre),
-        images={"mean pattern": mean_pattern, "aperture": disc_mask(clean.shape, (centre[0], centre[1]), radius)},
+        edges=rim.edges[rim.kept],
+        profile=_profile(clean, rim.centre),
+        images={"mean pattern": mean_pattern, "aperture": disc_mask(clean.shape, centre, radius)},
     )
 
 
@@ -134,13 +132,35 @@ def without_hot_pixels(pattern: np.ndarray) -> np.ndarray:
 
 
 def _first_centre(mask: np.ndarray) -> np.ndarray:
-    """The middle of the largest bright patch, its holes filled; a beam stop shifts the centroid but little."""
-    labels, count = ndi.label(ndi.binary_closing(mask, iterations=2) | mask)  # pyright: ignore[reportGeneralTypeIssues]
-    sizes = ndi.sum_labels(np.ones(mask.shape), labels, np.arange(1, count + 1))
-    patch = ndi.binary_fill_holes(labels == 1 + int(np.argmax(sizes)))
-    assert patch is not None
-    where = np.argwhere(patch)
+    """The middle of the largest bright patch; a beam stop that cuts into it shifts the middle but little."""
+    labels, count = ndi.label(mask)  # pyright: ignore[reportGeneralTypeIssues]
+    sizes = np.bincount(np.ravel(labels), minlength=count + 1)[1:]
+    where = np.argwhere(np.equal(labels, 1 + int(np.argmax(sizes))))
     return (where.min(axis=0) + where.max(axis=0)) / 2
+
+
+class _Rim(NamedTuple):
+    """Edges seen from a centre: r(φ) = fit · (1, sin φ, cos φ, sin 2φ, cos 2φ), and which of them it fits."""
+
+    centre: np.ndarray
+    edges: np.ndarray = np.empty((0, 2))
+    distances: np.ndarray = np.empty(0)
+    fit: np.ndarray = np.zeros(5)
+    kept: np.ndarray = np.empty(0, bool)
+
+
+def _fitted_rim(pattern: np.ndarray, centre: np.ndarray, level: float) -> _Rim:
+    """The rim as seen from `centre`, and the centre that it would have: a shifted ellipse, to first order."""
+    edges, angles = _edges(pattern, centre, level)
+    if len(edges) < _NEEDED * _DIRECTIONS:
+        raise DataError(
+            f"mean pattern: an edge of the bright-field disc is seen in {len(edges)} of {_DIRECTIONS} directions only: the "
+            "disc is larger than the detector or cut by it; record with a shorter camera length, or give the aperture"
+        )
+    waves = np.stack([np.ones_like(angles), *(f(n * angles) for n in (1, 2) for f in (np.sin, np.cos))], axis=1)
+    distances = np.hypot(*(edges - centre).T)
+    fit, kept = _robust_fit(waves, distances)
+    return _Rim(centre + fit[1:3], edges, distances - waves[:, 1:3] @ fit[1:3], fit, kept)
 
 
 def _edges(pattern: np.ndarray, centre: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +172,7 @@ def _edges(pattern: np.ndarray, centre: np.ndarray, level: float) -> tuple[np.nd
     points = centre[:, None, None] + directions.T[:, :, None] * radii
     seen = ((points >= 0) & (points <= np.array(pattern.shape)[:, None, None] - 1)).all(axis=0)
     counts = np.where(seen, ndi.map_coordinates(pattern, points, order=1, mode="nearest"), np.nan)
-    above = counts > level
+    above = np.greater(counts, level)
     last = len(radii) - 1 - np.argmax(above[:, ::-1], axis=1)
     rows = np.arange(_DIRECTIONS)
     outer = np.minimum(last + 1, len(radii) - 1)

@@ -1,9 +1,10 @@
 """How scan and detector lie to each other, found from the data.
 
-Three sources, the best there is: the displacements of shadow images give rotation and handedness to a fraction of a degree wherever
-the beam is out of focus; elsewhere the centre of mass, which is a gradient, is free of curl in the right orientation and no other.
+Displacements of shadow images give rotation and handedness to a fraction of a degree wherever the beam is out of focus; and
+the centre of mass, which is a gradient, is free of curl in the right orientation and no other. The surer of the two is taken.
 Neither tells a reading from the same one turned by 180°: the data are then those of the complex conjugate specimen and beam,
-exactly (focus and phase change sign). What decides is that dense matter both advances the phase and scatters beyond the disc.
+exactly, in which phase and C10 change sign. What decides is that dense matter both advances the phase and scatters beyond
+the disc.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.fft
 import scipy.ndimage as ndi
 from scipy.signal.windows import tukey
 
@@ -125,9 +125,7 @@ def curl_against_rotation(
     return angles, np.sqrt(np.maximum(squares, 0))
 
 
-def find_orientation(
-    maps: ScanMaps, shadows: Shadows, *, axes: np.ndarray | None = None, c10_sign: int = 0
-) -> Orientation:
+def find_orientation(maps: ScanMaps, shadows: Shadows, *, axes: np.ndarray | None = None, c10_sign: int = 0) -> Orientation:
     """The orientation that the maps tell best.
 
     Parameters
@@ -180,7 +178,7 @@ def common_score(first: np.ndarray, second: np.ndarray, band: tuple[float, float
     Normally distributed with deviation 1 where they have nothing to do with each other.
     """
     one, other = (_transform(image)[_frequencies(image.shape, band)[2]] for image in (first, second))
-    product = (one * other.conj()).real
+    product = np.real(one * other.conj())
     deviation = np.sqrt((np.abs(one) ** 2 * np.abs(other) ** 2).sum())
     # opposite frequencies are the same number twice, and a product of random phases has half the variance
     return float(product.sum() / deviation) if deviation else 0.0
@@ -189,7 +187,8 @@ def common_score(first: np.ndarray, second: np.ndarray, band: tuple[float, float
 def com_phase(maps: ScanMaps, matrix: np.ndarray) -> np.ndarray:
     """The centre of mass integrated as the gradient of a phase, (scan_y, scan_x), mean 0.
 
-    Mirrored at the borders, so that the transform sees no jump. Close, Chen, Shibata and Findlay, Ultramicroscopy 159, 124 (2015).
+    Mirrored at the borders, so that the transform sees no jump; Close, Chen, Shibata and Findlay, Ultramicroscopy 159, 124
+    (2015).
     """
     gradient = _in_scan(maps, matrix)
     y, x = gradient[..., 0], gradient[..., 1]
@@ -198,15 +197,13 @@ def com_phase(maps: ScanMaps, matrix: np.ndarray) -> np.ndarray:
     qy, qx = np.fft.fftfreq(y.shape[0])[:, None], np.fft.fftfreq(y.shape[1])[None, :]
     square = qy**2 + qx**2
     square[0, 0] = 1
-    spectrum = (qy * scipy.fft.fft2(y) + qx * scipy.fft.fft2(x)) / (2j * np.pi * square)
+    spectrum = (qy * np.fft.fft2(y) + qx * np.fft.fft2(x)) / (2j * np.pi * square)
     spectrum[0, 0] = 0
-    phase = scipy.fft.ifft2(spectrum).real[: maps.scan_size[0], : maps.scan_size[1]]
+    phase = np.fft.ifft2(spectrum).real[: maps.scan_size[0], : maps.scan_size[1]]
     return phase - phase.mean()
 
 
-def _described(
-    maps: ScanMaps, matrix: np.ndarray, uncertainty: float, source: str, score: float, why: str
-) -> Orientation:
+def _described(maps: ScanMaps, matrix: np.ndarray, uncertainty: float, source: str, score: float, why: str) -> Orientation:
     reading, rotation = split(matrix)
     return Orientation(matrix, reading, rotation, uncertainty, source, score, why, {"phase": com_phase(maps, matrix)})
 
@@ -306,9 +303,7 @@ def _divergence(field: np.ndarray) -> np.ndarray:
     return np.gradient(field[..., 0], axis=0) + np.gradient(field[..., 1], axis=1)
 
 
-def _frequencies(
-    shape: tuple[int, ...], band: tuple[float, float] = _BAND
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _frequencies(shape: tuple[int, ...], band: tuple[float, float] = _BAND) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """qy, qx in cycles per point, and which of them lie within `band`."""
     qy, qx = np.fft.fftfreq(shape[0])[:, None], np.fft.fftfreq(shape[1])[None, :]
     q = np.hypot(qy, qx)

@@ -1,8 +1,8 @@
 """Shadow images: the specimen as each part of the bright field sees it, and how far they lie apart.
 
-A beam with the aberration phase χ reaches the specimen at r = ∇χ/2π, seen from its axis, with the part of it that travels at q. So
-the virtual image of a detector pixel shows the specimen displaced by −r(q), which to first order is a matrix times the pixel's
-angle: tilt-corrected bright field measures the matrix, and in it lie C10, astigmatism, rotation and handedness at once.
+The part of a beam that travels at q meets the specimen at r = ∇χ/2π from its axis, χ being the aberration phase. So the virtual
+image of a detector pixel shows the specimen displaced by −r(q), to first order a matrix times the pixel's angle. Tilt-corrected
+bright field measures the matrix, and in it lie C10, astigmatism, rotation and handedness at once.
 Lupini, Chi and Jesse, J. Microsc. 263, 43 (2016); Varnavides et al., arXiv:2309.05250 (2023).
 """
 
@@ -17,7 +17,7 @@ from scipy.signal.windows import tukey
 
 from pypty_nb.initialize.survey import ScanMaps
 
-#: Shares of the disc taken in one after the other, each with how far from its expected place an image is looked for, scan points.
+#: Shares of the disc taken in one after the other, each with how far from its expected place an image is looked for, in points.
 _STAGES = ((0.35, None), (0.5, 5.0), (0.65, 4.0), (0.65, 3.0), (0.65, 2.0), (0.65, 2.0))
 #: No more scan points than these along each axis are needed, and memory stays small.
 _REGION = 128

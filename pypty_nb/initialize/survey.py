@@ -12,8 +12,8 @@ from pypty_nb.initialize.virtual import batches
 
 #: The bright field is divided into about this many square blocks of detector pixels.
 _BLOCKS = 150
-#: Blocks lie within this share of the disc's radius. Towards its rim a wave interferes with one of its two sidebands only, whose
-#: phase looks like a further shift: at 0.9 C10 comes out up to a tenth too large, at 0.65 within 3 % (tests/test_orientation.py).
+#: Blocks lie within this share of the disc's radius. Towards its rim a wave interferes with one of its two sidebands only, and
+#: the phase of that one looks like a further shift: at 0.9 C10 comes out up to a tenth too large, at 0.65 within 3 %.
 _INNER = 0.65
 #: The bright field is taken up to, the dark field from this multiple of the radius.
 RIM = 1.15

@@ -12,9 +12,9 @@ from pypty_nb.engine import Reconstruction
 from pypty_nb.initialize.orientation import common_score
 from pypty_nb.params import Preset
 
-_EPOCHS = 12
-_PIXELS = 1.6e7
-_PATTERNS = (64, 576)
+_EPOCHS = 8
+_PIXELS = 6e6
+_PATTERNS = (64, 256)
 #: A reconstruction's pixels vary together over about this many along each axis.
 _GRAIN_PX = 6
 
@@ -26,8 +26,8 @@ class Trial:
     Attributes
     ----------
     score : float
-        How clearly matter is dense and absorbing where the phase is advanced, in standard deviations; negative: the reverse, and
-        the scan is to be turned by 180° and C10 reversed, of which the reconstruction would be the complex conjugate exactly.
+        How clearly matter is dense and absorbing where the phase is advanced, in standard deviations. Negative: the reverse;
+        the scan is to be turned by 180° and C10 reversed, which would reconstruct the complex conjugate exactly.
     error : float
         Σ(|Ψ| − √D)²/ΣD at the end.
     images : mapping of str to array
