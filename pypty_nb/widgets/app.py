@@ -23,6 +23,10 @@ from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
 from pypty_nb.widgets.panels import BottomBar, DataPanel, FormPanel, Moment, Page, Panel, Rail, ResultsPanel, TopBar
 from pypty_nb.widgets.panels.bottom import Readout
+from pypty_nb.widgets.panels.calibrate import CalibratePanel
+from pypty_nb.widgets.panels.check import CheckPanel
+from pypty_nb.widgets.panels.measuring import Measuring
+from pypty_nb.widgets.panels.orient import OrientPanel
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import Status, status
 from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
@@ -107,11 +111,16 @@ class App(ipywidgets.VBox):
         self._bottom = BottomBar()
         stage = Stage(self._bridge)
         stage.on_failure = self._failed
-        page = Page(
-            self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, lambda: self._tasks.soon(self._act)
-        )
+        page = Page(self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._quick_look)
         self._data, self._results = DataPanel(page), ResultsPanel(page)
-        own: dict[str, Panel] = {"Data": self._data, "Results": self._results}
+        measuring = Measuring(page)
+        own: dict[str, Panel] = {
+            "Data": self._data,
+            "Calibrate": CalibratePanel(page, measuring),
+            "Orient": OrientPanel(page, measuring),
+            "Check and run": CheckPanel(page),
+            "Results": self._results,
+        }
         self._panels = [own.get(title) or FormPanel() for title in _TITLES]
         self._quarters = Quarters(stage)
         self._forms = Forms(self.workspace.preset, self._host())
@@ -183,12 +192,16 @@ class App(ipywidgets.VBox):
         elif not runner.state.busy and not self._why_off():
             self._run()
 
-    def _run(self) -> None:
+    def _quick_look(self) -> None:
+        if not self.workspace.runner.state.busy and not self._why_off():
+            self._run(quick=True)
+
+    def _run(self, *, quick: bool = False) -> None:
         self._running = self.workspace.preset.frozen()
         self._reports = Reports()
         self._bottom.clear()
         try:
-            self.workspace.start()
+            self.workspace.start(quick=quick)
         except (ValueError, OSError) as error:
             self._failed(error)
         else:

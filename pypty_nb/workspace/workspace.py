@@ -15,7 +15,7 @@ from typing import Any
 
 from pypty_nb.data import Dataset
 from pypty_nb.engine.build import open_measurements
-from pypty_nb.initialize import demo_preset
+from pypty_nb.initialize import demo_preset, quick_look
 from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, starts
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import RunFolder
@@ -196,15 +196,16 @@ class Workspace:
         preset.update(paths.located(self.root, preset))
         return preset.frozen()
 
-    def start(self) -> asyncio.Task[None]:
-        """Run the preset as it is now, in a new folder.
+    def start(self, *, quick: bool = False) -> asyncio.Task[None]:
+        """Run the preset as it is now, in a new folder; with `quick`, a short look at it.
 
         Raises
         ------
         ParameterError
             Where one of its paths leads out of the project folder.
         """
-        return self.runner.start(self.confined(), self.next_folder())
+        preset = self.confined()
+        return self.runner.start(quick_look(preset).frozen() if quick else preset, self.next_folder())
 
     def next_folder(self) -> Path:
         """The next free ``runs/NNN`` of the project folder, or the preset's `output_folder` where it names one."""

@@ -30,7 +30,7 @@ class Page:
         Takes sentences that stay until dismissed.
     log : called with one line of what happened
     changed : called after something else than the preset has changed
-    run : called to run the preset as it is
+    quick_look : called to run a short look at the preset
     """
 
     workspace: Workspace
@@ -39,7 +39,7 @@ class Page:
     bottom: BottomBar
     log: Callable[[str], None]
     changed: Callable[[], None]
-    run: Callable[[], None]
+    quick_look: Callable[[], None]
 
 
 @dataclass(frozen=True)

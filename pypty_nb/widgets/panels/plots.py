@@ -29,19 +29,12 @@ class Curve:
         self._x, self._y = LinearScale(min=0.0, max=1.0), LogScale(min=0.1, max=1.0) if log else LinearScale(min=0.0, max=1.0)
         scales = {"x": self._x, "y": self._y}
         self._line = Lines(x=np.zeros(0), y=np.zeros(0), scales=scales, colors=["var(--pn-accent)"], stroke_width=2)
-        self._marks = Lines(
-            x=np.zeros((0, 2)),
-            y=np.zeros((0, 2)),
-            scales=scales,
-            colors=["var(--pn-plot-2)"],
-            stroke_width=1,
-            line_style="dotted",
-        )
+        self._scales = scales
         self._across = Axis(scale=self._x, grid_lines="none", tick_format="~g")
         self._up = Axis(scale=self._y, side="left", grid_lines="solid", orientation="vertical", tick_format="~g")
         self._figure = Figure(
-            marks=[self._line, self._marks], axes=[self._across, self._up], padding_x=0, padding_y=0, animation_duration=0,
-            display_toolbar=False, title="",
+            marks=[self._line], axes=[self._across, self._up], padding_x=0, padding_y=0, animation_duration=0,
+            display_toolbar=False,
             fig_margin={"top": 8, "right": 16, "bottom": 22, "left": 48},
             layout=ipywidgets.Layout(width="100%", height="100%", min_width="0", min_height="0"),
         )  # fmt: skip
@@ -74,7 +67,11 @@ class Curve:
         self._up.tick_values = log_ticks(low, high) if self._log else linear_ticks(low, high, 3)
         with self._line.hold_sync():
             self._line.x, self._line.y = x, np.maximum(y, low) if self._log else y
-        with self._marks.hold_sync():
-            self._marks.x = np.array([[mark, mark] for mark in marks]) if marks else np.zeros((0, 2))
-            self._marks.y = np.array([[low, high] for _ in marks]) if marks else np.zeros((0, 2))
+        self._figure.marks = [self._line, *(self._upright(mark, low, high) for mark in marks)]
         self._box.children = (self._figure,)
+
+    def _upright(self, place: float, low: float, high: float) -> Lines:
+        return Lines(
+            x=np.array([place, place]), y=np.array([low, high]), scales=self._scales, colors=["var(--pn-plot-2)"],
+            stroke_width=1, line_style="dotted",
+        )  # fmt: skip
