@@ -95,7 +95,7 @@ def _data(preset: Preset, facts: Facts) -> Standing:
         shape = (*scan, *shape[1:]) if scan is not None and len(shape) == 3 and scan[0] * scan[1] == shape[0] else shape
         return Standing("ok", text.shape(shape))
     name = Path(preset.data_path).name
-    return Standing("ok", facts.data if facts.data.startswith(name) else name)
+    return Standing("ok", facts.data.removeprefix(f"{name}: ") if facts.data.startswith(name) else name)
 
 
 def _calibrate(preset: Preset) -> Standing:

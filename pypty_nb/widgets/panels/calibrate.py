@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from pypty_nb.workspace.calibration import PIXEL_UNITS, Geometry
 
 _EMPTY = "The mean pattern appears here once it is measured.<br>Press Measure at the right."
 _AROUND = np.linspace(0, 2 * np.pi, 181)
+_MINUS = re.compile(r"(?<!e)-(?=\d)")
 _NOT_SHOWN = {"aberrations", "scan_size", "transform_axis_matrix", "data_pad"}
 
 
@@ -39,7 +41,7 @@ class CalibratePanel:
         self._picture = Picture(page.stage, Dress("inferno", _EMPTY))
         self._scale = toggle([("Linear", "linear"), ("Root", "root"), ("Log", "log")], "log", "Scale of the counts")
         self._scale.observe(lambda _change: self._draw(), "value")
-        self._fit, self._curve = heading("", "pn-table"), Curve("Radial mean", log=True)
+        self._fit, self._curve = heading("", "pn-table"), Curve(log=True)
         head = boxed(ipywidgets.HBox, "pn-vh", heading("Mean pattern", "pn-vt"), self._scale)
         self._centre = boxed(
             ipywidgets.Box,
@@ -160,7 +162,7 @@ class CalibratePanel:
 def rows_table(rows: Sequence[tuple[str, str, str, str]]) -> str:
     """HTML of label, value, tag and source of each quantity."""
     lines = (
-        f"<tr><td>{text.escape(label)}</td><td><b>{text.escape(value)}</b></td></tr>"
+        f"<tr><td>{text.escape(label)}</td><td><b>{text.escape(_MINUS.sub(text.MINUS, value))}</b></td></tr>"
         f'<tr class="src"><td colspan="2"><i>{text.escape(tag)}</i> {text.escape(source)}</td></tr>'
         for label, value, tag, source in rows
     )

@@ -65,7 +65,7 @@ class Look:
         self._scale = toggle([("Linear", "linear"), ("Root", "root"), ("Log", "log")], "root", "Scale of the counts")
         self._pick = Pick(stage)
         self._inner, self._outer = _radius("Inner radius"), _radius("Outer radius")
-        self._curve = Curve("Counts per pattern")
+        self._curve = Curve()
         self._words = heading("", "s m")
         self._box = self._arranged()
         for control in (self._kind, self._which, self._scale):

@@ -38,7 +38,7 @@ class OrientPanel:
         self._setting = False
         self._tiles = boxed(ipywidgets.Box, "pn-tiles")
         self._empty = heading(_EMPTY, "pn-empty")
-        self._curve = Curve("Curl against rotation")
+        self._curve = Curve()
         said = heading('<b>Curl against rotation</b><br><span class="m s">of the chosen reading, in degrees</span>', "")
         self._foot = boxed(ipywidgets.HBox, "pn-foot pn-turn", said, self._curve.render())
         self._head = boxed(
@@ -186,7 +186,7 @@ def _score_words(found: Calibration) -> str:
     turn = "The way round is clear" if settled else "The way round (180°) is not clear"
     rows = (
         ("Reading", orientation.reading),
-        ("Rotation", f"{orientation.rotation_deg:.1f} ± {orientation.uncertainty_deg:.1f}°"),
+        ("Rotation", f"{orientation.rotation_deg:.1f} ± {orientation.uncertainty_deg:.1f}°".replace("-", text.MINUS)),
         ("From", orientation.source),
     )
     lines = "".join(f"<tr><td>{name}</td><td><b>{text.escape(value)}</b></td></tr>" for name, value in rows)

@@ -18,13 +18,11 @@ class Curve:
 
     Parameters
     ----------
-    name : str
-        For screen readers.
     log : bool
         Whether the axis on the left is logarithmic.
     """
 
-    def __init__(self, name: str, *, log: bool = False):
+    def __init__(self, *, log: bool = False):
         self._log = log
         self._x, self._y = LinearScale(min=0.0, max=1.0), LogScale(min=0.1, max=1.0) if log else LinearScale(min=0.0, max=1.0)
         scales = {"x": self._x, "y": self._y}
@@ -39,7 +37,6 @@ class Curve:
             layout=ipywidgets.Layout(width="100%", height="100%", min_width="0", min_height="0"),
         )  # fmt: skip
         self._box = boxed(ipywidgets.Box, "pn-plot")
-        self._box.tooltip = name
 
     def render(self) -> ipywidgets.DOMWidget:
         """The widget, always the same one."""
