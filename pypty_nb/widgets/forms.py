@@ -11,7 +11,7 @@ from pypty_nb.widgets.steps import STEPS
 
 _TITLES = tuple(STEPS)
 #: What a form is called where its step has another title above it.
-_CALLED = {"Data": "Patterns", "Check and run": "Memory and files"}
+_CALLED = {"Data": "Patterns", "Calibrate": "Microscope and lengths", "Check and run": "Memory and files"}
 
 
 class Forms:
