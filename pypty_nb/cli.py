@@ -193,7 +193,8 @@ def preflight(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) -
     table = Table("", "what", "found", "what to change")
     for line in report.lines:
         table.add_row(marks[line.standing], *map(_escaped, (line.name, line.value, line.advice)))
-    _out.print(table)
+    # to a file or a pipe whole lines, which can be searched
+    (_out if _out.is_terminal else Console(width=240, highlight=False)).print(table)
     if not report.can_run:
         raise typer.Exit(2)
 

@@ -27,7 +27,7 @@ _PROBE_SHARE, _ANGLE_SHARE = 0.9, 0.95
 #: Share of the window's width along each side that is its border, and of the intensity that may lie there.
 _BORDER, _BORDER_SHARE = 1 / 16, 0.02
 #: Share of the counts that may lie where the model is dark.
-_BEYOND_BAND = 0.01
+_BEYOND_BAND = 0.02
 _FEW_COUNTS = 100
 _FILLED = 0.8
 

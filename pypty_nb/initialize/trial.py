@@ -22,11 +22,11 @@ from pypty_nb.params import FIELDS, ParameterError, Preset
 from pypty_nb.records import Refinables
 
 #: Patterns read for a trial: at most as many, of at most so many bytes, in so many runs of neighbours across the scan.
-_MOST_PATTERNS, _MOST_BYTES, _RUNS = 64, 64 * 2**20, 8
+_MOST_PATTERNS, _MOST_BYTES, _RUNS = 128, 64 * 2**20, 8
 #: Losses with gradient that an epoch takes, on the average of runs.
 EVALUATIONS = 1.2
-#: About as long each trial evaluation may take, s.
-_PATIENCE = 0.3
+#: About as long each trial evaluation may take, s, and how often they are repeated at most.
+_PATIENCE, _ROUNDS = 0.3, 6
 #: Waves that a batch holds beside three for every slice.
 _WAVES_BESIDE = 6
 _DATA = {"data_path", "dataset"}
@@ -143,13 +143,20 @@ def posed(preset: Preset) -> tuple[Trial | None, tuple[str, ...]]:
 
 def seconds_per_epoch(trial: Trial) -> float:
     """What an epoch takes on this machine, from evaluations of the sample, whose share per pattern is told from the rest."""
-    first = trial.sample[: max(1, min(8, len(trial.sample) // 2))]
+    first = trial.sample[: max(1, min(trial.outline.backend.threads, len(trial.sample) // 2))]
+    # what is made when first needed, such as compiled kernels, is no part of an epoch
     _evaluate(trial, first)
-    few = _quickest(lambda: _evaluate(trial, first))
-    most = int(np.clip(_PATIENCE / few * len(first), 2 * len(first), len(trial.sample)))
-    rest = trial.sample[:most]
-    many = _quickest(lambda: _evaluate(trial, rest))
-    each = max((many - few) / (most - len(first)), 0.0) if most > len(first) else few / len(first)
+    few = _seconds(lambda: _evaluate(trial, first))
+    most = int(np.clip(_PATIENCE / few * len(first), min(2 * len(first), len(trial.sample)), len(trial.sample)))
+    many = np.inf
+    began = time.perf_counter()
+    for _ in range(_ROUNDS):
+        many = min(many, _seconds(lambda: _evaluate(trial, trial.sample[:most])))
+        few = min(few, _seconds(lambda: _evaluate(trial, first)))
+        if time.perf_counter() - began > 3 * _PATIENCE:
+            break
+    # the shortest times of both, since whatever else the machine does makes them longer only
+    each = (many - few) / (most - len(first)) if most > len(first) and many > few else many / most
     common = max(few - each * len(first), 0.0)
     if not trial.keeps_data:
         each += trial.read_seconds
@@ -187,8 +194,8 @@ def _step_seconds(trial: Trial) -> float:
     backend, point = trial.outline.backend, trial.point
     refined = vector.only(point, trial.terms.refined)
     band = start.whole_band(trial.preset, backend, point, trial.outline.setup.geometry.window)
-    once = _quickest(lambda: (vector.inner(refined, refined), vector.axpy(0.0, refined, point)))
-    return (2 * _pairs(trial) + 4) * once + 2 * _quickest(lambda: band.forward(point))
+    once = min(_seconds(lambda: (vector.inner(refined, refined), vector.axpy(0.0, refined, point))) for _ in range(2))
+    return (2 * _pairs(trial) + 4) * once + 2 * _seconds(lambda: band.forward(point))
 
 
 def _evaluate(trial: Trial, patterns: np.ndarray) -> float:
@@ -196,14 +203,10 @@ def _evaluate(trial: Trial, patterns: np.ndarray) -> float:
     return trial.objective.evaluate(trial.point, terms).loss
 
 
-def _quickest(function: Callable[[], Any]) -> float:
-    """The shorter of two runs: whatever else the machine does makes it longer only."""
-    times = []
-    for _ in range(2):
-        began = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - began)
-    return max(min(times), 1e-9)
+def _seconds(function: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    function()
+    return max(time.perf_counter() - began, 1e-9)
 
 
 def _first_sequence(preset: Preset) -> np.ndarray | None:
