@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,6 +122,32 @@ def app(
     from pypty_nb.workspace.server import Page
 
     _serve(Page(root, port, not no_browser, host=host, token=token))
+
+
+@cli.command()
+def setup(
+    data: Annotated[Path, typer.Argument(help="File of measured patterns.")],
+    out: Annotated[Path, typer.Argument(help="The preset to write (.json).")],
+    facts: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="What you know better than the file: defocus=-2000.")
+    ] = None,
+    voltage: Annotated[float | None, typer.Option(help="Acceleration voltage, kV.")] = None,
+    start: Annotated[str, typer.Option(help="Named start to calibrate; `pypty-nb presets` lists them.")] = "quick",
+) -> None:
+    """Calibrate a preset to a file: disc, pixel size, orientation, C10, positions."""
+    from pypty_nb.initialize import calibrate_experiment
+
+    given = {"data_path": str(data.resolve()), **({} if voltage is None else {"acc_voltage": voltage}), **_facts(facts or [])}
+    with _err.status("Reading patterns …"):
+        found = calibrate_experiment(given, Preset.named(start))
+    table = Table("", "Value", "", "From", box=None, pad_edge=False)
+    for label, value, tag, source in found.rows():
+        table.add_row(_escaped(label), _escaped(value), tag, _escaped(source))
+    _out.print(table)
+    for warning in found.warnings:
+        _err.print(f"[yellow]▲[/] {_escaped(warning)}")
+    found.preset.to_json(out, changed_only=True, about=found.about)
+    _out.print(f"[bold green]✓[/] {_escaped(str(out))} written; pypty-nb run {_escaped(str(out))} reconstructs it")
 
 
 @cli.command()
@@ -418,6 +445,20 @@ def _ended(report: EpochReport, folder: Path) -> None:
         f"{report.seconds:.1f} s. "
         f"Results are in {_escaped(str(folder))}"
     )
+
+
+def _facts(words: list[str]) -> dict[str, object]:
+    """`KEY=VALUE` of the command line; a value is JSON where it can be read as such, else text."""
+    facts: dict[str, object] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise ParameterError(f"{word!r}: what you know is given as key=value, for instance scan_step_A=0.4")
+        try:
+            facts[key] = json.loads(value)
+        except ValueError:
+            facts[key] = value
+    return facts
 
 
 def _free_folder(stem: str) -> str:

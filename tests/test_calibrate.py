@@ -73,7 +73,7 @@ def test_a_mask_stands_for_its_disc() -> None:
 
 @pytest.mark.parametrize("radius", [40.0, 60.0])
 def test_a_disc_larger_than_the_detector_is_refused(radius: float) -> None:
-    with pytest.raises(DataError, match="disc.*shorter camera length"):
+    with pytest.raises(DataError, match=r"disc.*shorter camera length"):
         fit_disc(disc((64, 64), (31.5, 31.5), radius))
 
 
@@ -144,7 +144,7 @@ def test_what_contradicts_itself_or_is_missing_is_named(change: dict[str, object
 
 def test_patterns_in_one_row_need_a_scan_size() -> None:
     patterns = scanned(SETTING).reshape(-1, WINDOW, WINDOW)
-    with pytest.raises(ParameterError, match="scan_size.*22 × 24"):
+    with pytest.raises(ParameterError, match=r"scan_size.*22 × 24"):
         calibrate_experiment(FAST | {"dataset": patterns})
     square = calibrate_experiment(FAST | {"dataset": patterns[:400]})
     assert square.values["scan_size"].value == (20, 20)
@@ -164,5 +164,5 @@ def test_a_file_that_contradicts_itself_is_pointed_out(tmp_path: Path) -> None:
 
 def test_vacuum_does_not_tell_the_rotation() -> None:
     flat = scanned(Setting(contrast=0.0))
-    with pytest.raises(OrientationError, match="PLRotation_deg.*cannot be told.*Give"):
+    with pytest.raises(OrientationError, match=r"PLRotation_deg.*cannot be told.*Give"):
         calibrate_experiment(STATED | {"dataset": flat})

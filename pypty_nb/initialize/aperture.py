@@ -91,8 +91,8 @@ def fit_disc(mean_pattern: np.ndarray, threshold: float = 0.5) -> Disc:
     room = min(*centre, clean.shape[0] - 1 - centre[0], clean.shape[1] - 1 - centre[1])
     if radius > room + 1:
         raise DataError(
-            f"mean pattern: the disc of {radius:.1f} px around [{centre[0]:.1f}, {centre[1]:.1f}] reaches beyond the detector of "
-            f"{clean.shape[0]} × {clean.shape[1]} px; record with a shorter camera length, or centre the beam"
+            f"mean pattern: the disc of {radius:.1f} px around [{centre[0]:.1f}, {centre[1]:.1f}] reaches beyond the "
+            f"detector of {clean.shape[0]} × {clean.shape[1]} px; record with a shorter camera length, or centre the beam"
         )
     return Disc(
         centre=centre,
@@ -135,7 +135,7 @@ def _first_centre(mask: np.ndarray) -> np.ndarray:
     """The middle of the largest bright patch; a beam stop that cuts into it shifts the middle but little."""
     labels, count = ndi.label(mask)  # pyright: ignore[reportGeneralTypeIssues]
     sizes = np.bincount(np.ravel(labels), minlength=count + 1)[1:]
-    where = np.argwhere(np.equal(labels, 1 + int(np.argmax(sizes))))
+    where = np.argwhere(np.ravel(labels).reshape(mask.shape) == 1 + np.argmax(sizes))
     return (where.min(axis=0) + where.max(axis=0)) / 2
 
 
@@ -170,7 +170,7 @@ def _edges(pattern: np.ndarray, centre: np.ndarray, level: float) -> tuple[np.nd
     radii = np.arange(0, reach, _STEP_PX)
     directions = np.stack([np.sin(angles), np.cos(angles)], axis=1)
     points = centre[:, None, None] + directions.T[:, :, None] * radii
-    seen = ((points >= 0) & (points <= np.array(pattern.shape)[:, None, None] - 1)).all(axis=0)
+    seen = np.all((points >= 0) & (points <= np.array(pattern.shape)[:, None, None] - 1), axis=0)
     counts = np.where(seen, ndi.map_coordinates(pattern, points, order=1, mode="nearest"), np.nan)
     above = np.greater(counts, level)
     last = len(radii) - 1 - np.argmax(above[:, ::-1], axis=1)

@@ -116,7 +116,7 @@ class _Session:
         self.given, self.start = given, start
         self.raw = open_measurement(given)
         self.flip = start.flip_ky if given.flip_ky is None else given.flip_ky
-        self.dataset: Dataset = Flipped(self.raw) if self.flip else self.raw
+        self.dataset: Dataset = Flipped(self.raw) if self.flip and given.masks is None else self.raw
         self.facts: Metadata = {**(nion_facts(given.path_json) if given.path_json else {}), **self.raw.metadata}
         self.values: dict[str, Calibrated] = {}
         self.warnings: list[str] = []
@@ -163,14 +163,16 @@ class _Session:
         self.wavelength = electron_wavelength(float(stated.value))
 
     def _scan_size(self) -> Calibrated:
-        count = self.raw.shape[0]
+        count, points = self.raw.shape[0], self.given.special_positions_A
+        if points is not None and len(points) != count:
+            raise ParameterError(f"special_positions_A: has {len(points)} points; {self.raw.name} holds {count} patterns")
         found = Calibrated(self.given.scan_size, "user") if self.given.scan_size is not None else None
         if found is None and self.raw.scan_shape is not None:
             found = Calibrated(self.raw.scan_shape, "file", "the shape of the data")
         found = found or self._stated("scan_size")
         if found is None and self.start.scan_size is not None:
             found = Calibrated(self.start.scan_size, "user", "the preset")
-        if found is None and self.given.special_positions_A is not None:
+        if found is None and points is not None:
             return Calibrated((1, count), "default", "positions are given point by point")
         if found is None:
             side = round(count**0.5)
@@ -215,6 +217,7 @@ class _Session:
                 raise ParameterError(f"masks: {len(self.given.masks)} detectors; the data are {self.dataset.shape}")
             signals = self.raw.read(np.arange(self.raw.shape[0]))
             pattern = np.tensordot(signals.mean(axis=0), self.given.masks, axes=1)
+            pattern = pattern[::-1] if self.flip else pattern
         else:
             pattern = mean_pattern(self.dataset)
         if self.given.aperture is not None:

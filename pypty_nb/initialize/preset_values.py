@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pypty_nb.data.preprocess import Preprocessing
 from pypty_nb.initialize.aperture import Disc, disc_mask
 from pypty_nb.initialize.calibrated import Calibrated
 from pypty_nb.initialize.experiment import Experiment
@@ -57,7 +58,7 @@ def preset_values(
         "extra_probe_defocus": values["defocus"].value,
         "aberrations": values["aberrations"].value if "aberrations" in values else start.aberrations,
         "aperture_mask": _aperture(disc, shift.value, binning, up, window),
-        **_source(given, disc),
+        **_source(given, disc, Preprocessing(shift=shift.value, binning=binning), up, pad.value),
         **_specimen(given, start, positions, window, warnings),
     }
     if isinstance(start.probe, np.ndarray) and start.probe.shape[:2] != window:
@@ -103,13 +104,13 @@ def _aperture(disc: Disc, shift: tuple[int, ...], binning: int, up: int, window:
     return disc_mask(window, (centre[0], centre[1]), disc.radius * scale)
 
 
-def _source(given: Experiment, disc: Disc) -> dict[str, Any]:
-    """Where the measurements are."""
+def _source(given: Experiment, disc: Disc, steps: Preprocessing, up: int, pad: int) -> dict[str, Any]:
+    """Where the measurements are; for signals of virtual detectors, which tell nothing of the probe, a mean pattern too."""
     source: dict[str, Any] = {"data_path": given.data_path or "", "dataset": given.dataset}
     if given.masks is not None:
-        # compressed data tell nothing of the probe
-        source |= {"masks": given.masks, "mean_pattern": np.maximum(disc.images["mean pattern"], 0)}
-        source["algorithm"] = "lsq_compressed"
+        pattern = steps.apply(np.maximum(disc.images["mean pattern"], 0)[None], np.float64)[0]
+        pattern = np.pad(pattern.repeat(up, axis=0).repeat(up, axis=1) / up**2, pad)
+        source |= {"masks": given.masks, "mean_pattern": pattern, "algorithm": "lsq_compressed"}
     return source
 
 

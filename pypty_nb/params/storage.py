@@ -28,7 +28,7 @@ _HOLDS = "arrays of a preset"
 
 
 def write(path: Path, values: Mapping[str, Any], *, about: str = "") -> Path:
-    """Write `values` (as `Preset.to_dict` gives them), and a sentence `about` them, to `path` and its ``.h5``; each atomically."""
+    """Write `values` (as `Preset.to_dict` gives them) to `path` and its ``.h5``; each file atomically."""
     beside = path.with_suffix(".h5")
     if beside == path:
         raise ParameterError(f"{path}: a preset's JSON cannot end in .h5, which is for its arrays; call it {path.stem}.json")
