@@ -83,7 +83,7 @@ def test_as_it_is(tmp_path: Path) -> None:
         ({"data_dtype": np.float64, "rescale": 3}, lambda d: d / 3),
     ],
 )
-@pytest.mark.parametrize("block", [1, 32 * 2**20])
+@pytest.mark.parametrize("block", [1, 8 * 2**20])
 def test_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: Any, block: int) -> None:
     monkeypatch.setattr(MODULE, "_BLOCK_BYTES", block)
     data = scan()
@@ -408,7 +408,7 @@ print(done.shape[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="peak memory is read the way of Unix")
 def test_a_large_file_in_little_memory(tmp_path: Path) -> None:
-    count = 305_000 if os.environ.get("PYPTY_NB_SLOW") == "1" else 24_000
+    count = 305_000 if os.environ.get("PYPTY_NB_SLOW") == "1" else 12_000
     array = np.lib.format.open_memmap(tmp_path / "scan.npy", mode="w+", dtype=np.uint8, shape=(count // 200, 200, 256, 256))
     array[::20, ::50, 120:136, 120:136] = 9
     del array

@@ -24,7 +24,7 @@ from pypty_nb.initialize.scan_order import ScanOrder, scan_order
 from pypty_nb.params import ParameterError
 
 #: Patterns are worked on in blocks of about this size, in double precision.
-_BLOCK_BYTES = 32 * 2**20
+_BLOCK_BYTES = 8 * 2**20
 
 #: Called after every block with the patterns done and those there are.
 Progress = Callable[[int, int], None]
@@ -231,11 +231,13 @@ class _Writer:
 
     def _block(self, start: int, end: int) -> np.ndarray:
         wanted = self._order.indices[start:end]
-        ranks = np.argsort(wanted, kind="stable")
+        # sources are read in their own order, whatever that of the scan
+        ranks = np.argsort(wanted)
         patterns = self._source.read(wanted[ranks])
-        patterns = self._numbers(patterns, wanted[ranks])[np.argsort(ranks, kind="stable")]
-        out = self._recipe.apply(patterns)
-        self.empty += [start + int(index) for index in np.flatnonzero(~out.any(axis=(1, 2)))]
+        if (np.diff(wanted) < 0).any():
+            patterns = patterns[np.argsort(ranks)]
+        out = self._recipe.apply(self._numbers(patterns, wanted))
+        self.empty += [start + int(index) for index in np.flatnonzero(out.max(axis=(1, 2)) == 0)]
         return self._cast(out)
 
     def _numbers(self, patterns: np.ndarray, indices: np.ndarray) -> np.ndarray:
