@@ -202,7 +202,7 @@ def test_without_webgl(site: Site):
             page, _ = open_page(chrome, site)
             open_demo(page)
             button(page, "Run").click()
-            page.locator(".pn-pic .widget-image").nth(2).wait_for(timeout=2 * PATIENCE_MS)
+            page.locator(".pn-pic .widget-image").nth(5).wait_for(timeout=2 * PATIENCE_MS)
             told, pictures = page.locator(".pn-chips").inner_text(), page.locator(".pn-pic .widget-image").count()
             leave(page)
             chrome.close()
@@ -211,4 +211,5 @@ def test_without_webgl(site: Site):
     with ThreadPoolExecutor(1) as pool:
         told, pictures = pool.submit(look).result()
     assert "This browser has no WebGL: pictures are still images, without zoom." in told
-    assert pictures == 3
+    # object, probe, three patterns, the map of the scan
+    assert pictures == 6

@@ -124,7 +124,12 @@ class Quarters:
             menu.value = name
             self._view(name).head.children = (menu,)
         self._setting = False
-        self._grid.children = [view.render() for view in self.shown]
+        # hidden, not taken away: a browser keeps few WebGL surfaces, and what is shown again would need new ones
+        self._grid.children = [view.render() for view in self._views.values()]
+        for name, view in self._views.items():
+            layout = view.render().layout
+            layout.display = None if name in self._names else "none"
+            layout.order = str(self._names.index(name)) if name in self._names else None
         objects = self._objects
         for view in objects:
             view.linked.layout.display = None if len(objects) > 1 else "none"
