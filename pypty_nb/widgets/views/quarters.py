@@ -120,6 +120,9 @@ class Quarters:
 
     def _arrange(self) -> None:
         self._setting = True
+        for name, view in self._views.items():
+            if name not in self._names:
+                view.head.children = ()
         for menu, name in zip(self._menus, self._names, strict=True):
             menu.value = name
             self._view(name).head.children = (menu,)
