@@ -211,4 +211,5 @@ def test_without_webgl(site: Site):
     with ThreadPoolExecutor(1) as pool:
         told, pictures = pool.submit(look).result()
     assert "This browser has no WebGL: pictures are still images, without zoom." in told
+    # object, probe, three patterns, the map of the scan
     assert pictures == 6

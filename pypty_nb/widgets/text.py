@@ -87,3 +87,8 @@ def fixed(value: float, step: float) -> str:
     """`value` with as many digits after the point as steps of `step` need."""
     digits = max(0, math.ceil(-math.log10(step))) if step > 0 else 0
     return f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def plain(value: float) -> str:
+    """A round value as it stands at an axis."""
+    return f"{value:.4g}".replace("-", MINUS)

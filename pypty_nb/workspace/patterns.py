@@ -39,6 +39,15 @@ class Patterns:
         """√measured − √model, (ky, kx): with counting noise alone its deviation is about ½ everywhere."""
         return np.sqrt(np.maximum(self.measured, 0)) - np.sqrt(np.maximum(self.model, 0))
 
+    def radial(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean counts measured and modelled against the distance from the zero frequency, whole pixels: (radius,) each."""
+        y, x = (np.arange(length) - length // 2 for length in self.measured.shape)
+        radius = np.rint(np.hypot(y[:, None], x)).astype(int)
+        inside = radius <= min(self.measured.shape) // 2
+        pixels = np.bincount(radius[inside])
+        measured, model = (np.bincount(radius[inside], values[inside]) / pixels for values in (self.measured, self.model))
+        return measured, model
+
 
 class PatternReader:
     """Patterns of one run; what its model allocates is kept from one to the next. Blocks: call it in a thread.

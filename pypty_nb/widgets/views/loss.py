@@ -28,7 +28,7 @@ _STEEP = 0.15
 _LINE = {"left": 52, "right": 24, "bottom": 22, "top": 8}
 #: A label's place along the axis, in shares of its length; events nearer than this share a word's place.
 _NEAR = 0.12
-_LEAST_APART = 0.09
+_LEAST_APART = 0.13
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,8 @@ class _Plot:
 
     def show_epochs(self, shown: bool, across: Span) -> None:
         """Write the epochs below, or leave that to the figure below."""
-        self.across.tick_values = linear_ticks(across.low, across.high) if shown else []
+        self.across.tick_values = linear_ticks(across.low, across.high)
+        self.across.tick_style = {} if shown else {"display": "none"}
 
     def draw(self, curves: list[Curve], up: Span, across: Span, events: tuple[Event, ...], words: bool = True) -> None:
         """Draw `curves`, in place."""

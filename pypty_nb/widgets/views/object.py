@@ -10,8 +10,10 @@ import numpy as np
 
 from pypty_nb.records import Refinables
 from pypty_nb.widgets import colour, text
+from pypty_nb.widgets.views.loss import linear_ticks
 from pypty_nb.widgets.views.parts import Counted, beside, check, label, row, side, toggle, unseen
 from pypty_nb.widgets.views.picture import Dress, Frame, Picture
+from pypty_nb.widgets.views.small import Line, SmallPlot
 from pypty_nb.widgets.views.stage import Stage
 from pypty_nb.widgets.views.surfaces import Overlay
 from pypty_nb.widgets.views.view import View
@@ -19,6 +21,7 @@ from pypty_nb.workspace import Scene
 from pypty_nb.workspace.pictures import centres, outline, scanned
 
 _LEAST_CONTRAST = 1e-3
+_BINS = 64
 #: Values that tell the contrast of a picture as well as all of them.
 _ENOUGH = 50_000
 EMPTY = "No object yet.<br>It appears after epoch 1."
@@ -80,12 +83,14 @@ class Object(View):
         #: For two objects side by side; hidden where there is one.
         self.linked = check("Link zoom", False, "Pan and zoom both objects together (l)")
         self.linked.layout.display = "none"
+        self._spread = SmallPlot("Values inside the scan", "pn-middle")
         pair, buttons = row(self._low, self._high), row(self._auto, fit)
         self._box = beside(
             self.picture.render(),
             side(
                 self.head, self.quantity, self.slice, self.mode, self._contrast, pair, buttons, self._outline, self._positions,
                 self.linked,
+                self._spread.render(),
             ),
         )  # fmt: skip
         for control in (self.quantity, self.slice.slider, self.mode.slider, self._auto):
@@ -110,14 +115,23 @@ class Object(View):
         show = partial(_phase, against=mean.conjugate() or 1.0) if phase else np.abs
         small, every = colour.shrink(plane, self.picture.most)
         values = show(small)
-        limits = self._limits(
-            values[tuple(slice(part.start and part.start // every, part.stop and part.stop // every + 1) for part in window)]
-        )
+        inside = values[tuple(_coarser(part, every) for part in window)]
+        limits = self._limits(inside)
         unit = "rad" if phase else ""
         self._contrast.value = "Contrast, rad" if phase else "Contrast"
         caption = f"min <b>{text.number(values.min())}</b>&ensp;max <b>{text.number(values.max())}</b> {unit}"
+        self._draw_spread(inside, limits)
         self.picture.update(Frame(plane, show, show, limits, values, caption, unit, scene.pixel))
         self._lay_over()
+
+    def _draw_spread(self, values: np.ndarray, limits: tuple[float, float]) -> None:
+        """How often each value occurs inside the scan, and where the contrast ends."""
+        low, high = limits
+        reach = high - low
+        thin = max(1, int((values.size / _ENOUGH) ** 0.5))
+        often, edges = np.histogram(values[::thin, ::thin], _BINS, (low - 0.4 * reach, high + 0.4 * reach))
+        middles = (edges[1:] + edges[:-1]) / 2
+        self._spread.draw(middles, (Line("", often.astype(float)),), (linear_ticks(edges[0], edges[-1], 4), []), limits)
 
     def _limits(self, values: np.ndarray) -> tuple[float, float]:
         """Of the colour map: what was typed, or what shows the picture best."""
@@ -175,6 +189,11 @@ class Object(View):
 
 def _phase(wave: np.ndarray, against: complex) -> np.ndarray:
     return np.angle(wave * against)
+
+
+def _coarser(part: slice, every: int) -> slice:
+    """`part` in pixels of which each is `every` of before."""
+    return part if part.start is None else slice(part.start // every, part.stop // every + 1)
 
 
 def _short(value: float) -> float:

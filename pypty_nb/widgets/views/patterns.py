@@ -10,10 +10,12 @@ import ipywidgets
 import numpy as np
 
 from pypty_nb.widgets import colour, text
+from pypty_nb.widgets.views.loss import linear_ticks, log_ticks
 from pypty_nb.widgets.views.parts import toggle
 from pypty_nb.widgets.views.pick import Pick
 from pypty_nb.widgets.views.picture import Dress, Frame, Picture
 from pypty_nb.widgets.views.scanpicture import ScanPicture
+from pypty_nb.widgets.views.small import Line, SmallPlot
 from pypty_nb.widgets.views.surfaces import scales
 from pypty_nb.widgets.views.view import View
 from pypty_nb.workspace import Patterns as Read
@@ -54,7 +56,8 @@ class Patterns(View):
         three.add_class("pn-three")
         said = ipywidgets.VBox([self._words, self._scan.picture.under_mouse, self._counts])
         said.add_class("pn-side")
-        below = ipywidgets.HBox([self._scan.picture.render(), said])
+        self._radial = SmallPlot("Radial mean, counts against radius in px, log axis", "pn-large", log=True)
+        below = ipywidgets.HBox([self._scan.picture.render(), said, self._radial.render()])
         below.add_class("pn-below")
         self._box = ipywidgets.VBox([head, three, below])
         self._box.add_class("pn-view")
@@ -154,6 +157,11 @@ class Patterns(View):
         reach = max(float(np.percentile(np.abs(residual), 99.4)), 1e-9)
         caption = f"±<b>{text.number(reach, 2)}</b> √counts"
         self._residual.update(Frame(residual, limits=(-reach, reach), caption=caption, pixel=read.mrad, length="mrad"))
+        means = read.radial()
+        low, high = (float(end) for end in (means[0][means[0] > 0].min(initial=1.0), means[0].max(initial=1.0)))
+        ticks = linear_ticks(0, len(means[0]) - 1, 6), log_ticks(low, max(high, 1.1 * low))
+        radius = np.arange(len(means[0]), dtype=float)
+        self._radial.draw(radius, (Line("measured", means[0]), Line("model", means[1])), ticks)
         self._counts.value = "".join(
             f"<div>{words} <b>{text.number(float(values.sum()))}</b></div>"
             for words, values in (("Counts measured", read.measured), ("Counts in the model", read.model))

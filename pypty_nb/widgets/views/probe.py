@@ -18,6 +18,7 @@ from pypty_nb.workspace.pictures import reciprocal, reciprocal_pixel
 
 EMPTY = "No probe yet.<br>It appears after epoch 1."
 _THUMB = 88
+_FAR_SIDE = 192
 _MODES_SHOWN = 3
 Space = Literal["real", "reciprocal"]
 
@@ -53,9 +54,13 @@ class Probe(View):
         self._scenario.layout.display = "none"
         self._strip = ipywidgets.HTML()
         self._strip.add_class("pn-strip")
+        self._far = ipywidgets.HTML()
+        self._far.add_class("pn-large")
         fit = ipywidgets.Button(description="Fit", tooltip="Show all of the picture")
         fit.on_click(lambda _button: self.picture.fit())
-        column = side(self.head, self.space, self.mode, self._scenario, label("Modes and power"), self._strip, row(fit))
+        column = side(
+            self.head, self.space, self.mode, self._scenario, label("Modes and power"), self._strip, row(fit), self._far
+        )
         self._box = beside(self.picture.render(), column)
         for control in (self.space, self.mode.slider, self._scenario.slider):
             control.observe(self._chosen, "value")
@@ -70,7 +75,7 @@ class Probe(View):
         self.mode.count, self._scenario.count = probe.shape[2:]
         self._setting = False
         self._scenario.layout.display = "" if self._scenario.count > 1 else "none"
-        modes = probe[..., self._scenario.value]
+        modes = real = probe[..., self._scenario.value]
         far = self.space.value == "reciprocal"
         if far:
             modes = reciprocal(modes)
@@ -81,10 +86,16 @@ class Probe(View):
         show = partial(colour.wave, largest=largest)
         self.picture.update(Frame(mode, show, np.abs, caption=caption, pixel=pixel, length="mrad" if far else "Å"))
         self._strip.value = _strip(modes, self.mode.value)
+        self._far.value = "" if far else _reciprocal_thumb(real[..., self.mode.value], self.mode.value)
 
     def _chosen(self, _change: Any) -> None:
         if not self._setting:
             self._again()
+
+
+def _reciprocal_thumb(mode: np.ndarray, index: int) -> str:
+    image = colour.data_url(colour.wave(colour.shrink(reciprocal(mode), _FAR_SIDE)[0]))
+    return f'<div class="lab">Reciprocal space, mode {index + 1}</div><img class="pn-far" alt="reciprocal space" src="{image}">'
 
 
 def _strip(modes: np.ndarray, chosen: int) -> str:

@@ -120,11 +120,19 @@ class Quarters:
 
     def _arrange(self) -> None:
         self._setting = True
+        for name, view in self._views.items():
+            if name not in self._names:
+                view.head.children = ()
         for menu, name in zip(self._menus, self._names, strict=True):
             menu.value = name
             self._view(name).head.children = (menu,)
         self._setting = False
-        self._grid.children = [view.render() for view in self.shown]
+        # hidden, not taken away: a browser keeps few WebGL surfaces, and what is shown again would need new ones
+        self._grid.children = [view.render() for view in self._views.values()]
+        for name, view in self._views.items():
+            layout = view.render().layout
+            layout.display = None if name in self._names else "none"
+            layout.order = str(self._names.index(name)) if name in self._names else None
         objects = self._objects
         for view in objects:
             view.linked.layout.display = None if len(objects) > 1 else "none"
