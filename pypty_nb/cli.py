@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,13 +16,17 @@ import typer
 from rich.console import Console
 from rich.markup import escape as _escaped
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 import pypty_nb
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
 
 if TYPE_CHECKING:
+    from pypty_nb.data.dataset import SourceDataset
+    from pypty_nb.data.metadata import Metadata
     from pypty_nb.runs import Hooks, RecordedRun, RunState
+    from pypty_nb.workspace.server import Page
 
 cli = typer.Typer(
     help="Ptychography in a web page, a notebook and a shell.",
@@ -83,7 +89,9 @@ def demo(
     if not headless:
         from tempfile import mkdtemp
 
-        _serve(Path(mkdtemp(prefix="pypty-nb-demo-")), port, open_browser=not no_browser, demo=True)
+        from pypty_nb.workspace.server import Page
+
+        _serve(Page(Path(mkdtemp(prefix="pypty-nb-demo-")), port, not no_browser, demo=True))
         return
     from pypty_nb.engine import Reconstruction
     from pypty_nb.initialize import demo_preset
@@ -105,9 +113,46 @@ def app(
     root: Annotated[Path, typer.Option(help="Project folder: files are chosen in it, runs written under it.")] = Path(),
     port: Port = 8866,
     no_browser: NoBrowser = False,
+    host: Annotated[
+        str, typer.Option(help="Address to serve at; other machines reach it only where there is a token.")
+    ] = "127.0.0.1",
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="PYPTY_NB_TOKEN", show_envvar=True, help="What visitors must show: a login, or ?token= in the address."
+        ),
+    ] = "",
 ) -> None:
     """Serve the page."""
-    _serve(root, port, open_browser=not no_browser, demo=False)
+    from pypty_nb.workspace.server import Page
+
+    _serve(Page(root, port, not no_browser, host=host, token=token))
+
+
+@cli.command()
+def setup(
+    data: Annotated[Path, typer.Argument(help="File of measured patterns.")],
+    out: Annotated[Path, typer.Argument(help="The preset to write (.json).")],
+    facts: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="What you know better than the file: defocus=-2000.")
+    ] = None,
+    voltage: Annotated[float | None, typer.Option(help="Acceleration voltage, kV.")] = None,
+    start: Annotated[str, typer.Option(help="Named start to calibrate; `pypty-nb presets` lists them.")] = "quick",
+) -> None:
+    """Calibrate a preset to a file: disc, pixel size, orientation, C10, positions."""
+    from pypty_nb.initialize import calibrate_experiment
+
+    given = {"data_path": str(data.resolve()), **({} if voltage is None else {"acc_voltage": voltage}), **_facts(facts or [])}
+    with _err.status("Reading patterns …"):
+        found = calibrate_experiment(given, Preset.named(start))
+    table = Table("", "Value", "", "From", box=None, pad_edge=False)
+    for label, value, tag, source in found.rows():
+        table.add_row(_escaped(label), _escaped(value), tag, _escaped(source))
+    _out.print(table)
+    for warning in found.warnings:
+        _err.print(f"[yellow]▲[/] {_escaped(warning)}")
+    found.preset.to_json(out, changed_only=True, about=found.about)
+    _out.print(f"[bold green]✓[/] {_escaped(str(out))} written; pypty-nb run {_escaped(str(out))} reconstructs it")
 
 
 @cli.command()
@@ -224,6 +269,23 @@ def validate(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) ->
 
 
 @cli.command()
+def preflight(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) -> None:
+    """Say what a run would need and how long it would take, and whether the measurement supports it."""
+    from pypty_nb.initialize import preflight as looked_at
+
+    with _err.status("Measuring a few patterns …"):
+        report = looked_at(preset)
+    marks = {"ok": "[bold green]✓[/]", "amber": "[yellow]▲[/]", "red": "[bold red]✕[/]"}
+    table = Table("", "what", "found", "what to change")
+    for line in report.lines:
+        table.add_row(marks[line.standing], *map(_escaped, (line.name, line.value, line.advice)))
+    # to a file or a pipe whole lines, which can be searched
+    (_out if _out.is_terminal else Console(width=240, highlight=False)).print(table)
+    if not report.can_run:
+        raise typer.Exit(2)
+
+
+@cli.command()
 def params(
     name: Annotated[str, typer.Argument(help="One parameter; all where none is named.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="The reference page, as Markdown.")] = False,
@@ -269,12 +331,135 @@ def convert(
     _out.print(f"[bold green]✓[/] {_escaped(str(out))} written, {len(carried.preset.diff())} values differ from their defaults")
 
 
-def _serve(root: Path, port: int, *, open_browser: bool, demo: bool) -> None:
+InFile = Annotated[Path, typer.Argument(metavar="FILE", help="File of patterns, of any format that is read.")]
+DatasetPath = Annotated[str | None, typer.Option("--dataset", help="Path of the patterns in an HDF5 file.")]
+Axes = Annotated[str | None, typer.Option(help="The axes in the file's order, such as ky,kx,scan_y,scan_x.")]
+ScanSize = Annotated[str | None, typer.Option(help="Scan positions Y,X.")]
+Shape = Annotated[str | None, typer.Option(help="Lengths of the axes of a file of plain numbers.")]
+Dtype = Annotated[str | None, typer.Option(help="Type of a number in it, such as uint16 or '>u2'.")]
+Offset = Annotated[int, typer.Option(help="Bytes before the first.")]
+
+
+@cli.command()
+def info(
+    file: InFile,
+    dataset: DatasetPath = None,
+    axes: Axes = None,
+    scan_size: ScanSize = None,
+    shape: Shape = None,
+    dtype: Dtype = None,
+    offset: Offset = 0,
+) -> None:
+    """Say what a file of patterns holds, and what it says of the experiment."""
+    from pypty_nb.data import open_dataset
+
+    found = open_dataset(
+        file, dataset=dataset, axes=axes, scan_size=_integers(scan_size), shape=_integers(shape), dtype=dtype, offset=offset
+    )
+    _say_dataset(found)
+
+
+@cli.command("import")
+def import_(
+    source: InFile,
+    out: Annotated[Path, typer.Argument(help="The file to write (.h5).")],
+    dataset: DatasetPath = None,
+    axes: Axes = None,
+    scan_size: ScanSize = None,
+    shape: Shape = None,
+    dtype: Dtype = None,
+    offset: Offset = 0,
+    swap_axes: Annotated[bool, typer.Option("--swap-axes", help="Transpose the patterns, after the flips.")] = False,
+    flip_ky: Annotated[bool, typer.Option("--flip-ky", help="Reverse ky.")] = False,
+    flip_kx: Annotated[bool, typer.Option("--flip-kx", help="Reverse kx.")] = False,
+    flip_y: Annotated[bool, typer.Option("--flip-y", help="Reverse the scan's y.")] = False,
+    flip_x: Annotated[bool, typer.Option("--flip-x", help="Reverse the scan's x.")] = False,
+    comcalc_len: Annotated[int, typer.Option(help="Patterns that give the centre and the bad pixels.")] = 1000,
+    comx: Annotated[int | None, typer.Option(help="The beam's offset along x, px; measured where not given.")] = None,
+    comy: Annotated[int | None, typer.Option(help="The same along y.")] = None,
+    bin: Annotated[int, typer.Option(help="Sum this many pixels each way.")] = 1,
+    crop_left: Annotated[int, typer.Option(help="Pixels to cut.")] = 0,
+    crop_right: Annotated[int, typer.Option(help="Pixels to cut.")] = 0,
+    crop_top: Annotated[int, typer.Option(help="Pixels to cut.")] = 0,
+    crop_bottom: Annotated[int, typer.Option(help="Pixels to cut.")] = 0,
+    normalize: Annotated[bool, typer.Option("--normalize", help="Scale the patterns to a mean sum of 1.")] = False,
+    cutoff_ratio: Annotated[float | None, typer.Option(help="Zero beyond this fraction of half the width.")] = None,
+    pad_k: Annotated[int, typer.Option(help="Zeros on each side.")] = 0,
+    data_dtype: Annotated[str, typer.Option(help="Type of a number in the new file.")] = "float32",
+    rescale: Annotated[float, typer.Option(help="Divide all patterns by this.")] = 1.0,
+    drop_columns: Annotated[str, typer.Option(help="Fly-back columns to leave out: END, or START,END.")] = "0",
+    bad_pixels: Annotated[str, typer.Option(help="Hot and dead pixels: interpolate, zero or keep.")] = "interpolate",
+    negative: Annotated[str, typer.Option(help="Counts below zero: clip or refuse.")] = "clip",
+    facts: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A fact of the experiment.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write the centred .h5 of patterns that reconstructions start from."""
+    from pypty_nb.data import open_dataset
+    from pypty_nb.initialize import create_pypty_data
+
+    found = open_dataset(source, dataset=dataset, axes=axes, shape=_integers(shape), dtype=dtype, offset=offset)
+    size, dropped = _integers(scan_size), _integers(drop_columns) or ()
+    with _bar("pattern") as update:
+        done = create_pypty_data(
+            found, out, swap_axes, flip_ky, flip_kx, flip_y, flip_x, comcalc_len, comx, comy, bin, crop_left, crop_right,
+            crop_top, crop_bottom, normalize, cutoff_ratio, pad_k, data_dtype, rescale, not overwrite,
+            scan_size=size, drop_columns=dropped if len(dropped) != 1 else dropped[0], bad_pixels=bad_pixels,
+            negative=negative, experiment=_facts(facts or []), progress=update,
+        )  # fmt: skip
+    _say_metadata(done.metadata)
+    for note in done.notes:
+        _err.print(f"[yellow]▲[/] {_escaped(note)}")
+    if done.written:
+        _out.print(f"[bold green]✓[/] {_escaped(str(done.path))} written: {' × '.join(map(str, done.shape))} (pattern, ky, kx)")
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar, and the function that moves it."""
+    columns = (TextColumn(f"{what} {{task.completed:.0f}} of {{task.total:.0f}}"), BarColumn(None), TimeRemainingColumn())
+    with Progress(*columns, console=_err) as progress:
+        task = progress.add_task("", total=1)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _say_dataset(found: SourceDataset) -> None:
+    lengths = ", ".join(f"{axis} {length}" for axis, length in zip(found.axes, found.source_shape, strict=True))
+    _out.print(f"{_escaped(found.name)}: {found.shape[0]} patterns of {found.shape[1]} × {found.shape[2]}, {found.dtype}")
+    _out.print(f"axes {lengths}" + ("" if found.scan_shape else "; no scan size is stated"))
+    _say_metadata(found.metadata)
+
+
+def _say_metadata(metadata: Metadata) -> None:
+    """A table of facts, each with its source."""
+    from pypty_nb.data.metadata import KEYS, as_text
+
+    if not metadata:
+        _out.print("the file says nothing of the experiment")
+        return
+    table = Table("", "value", "source", box=None, pad_edge=False)
+    for key in (key for key in KEYS if key in metadata):
+        table.add_row(key, f"{as_text(metadata[key].value)} {KEYS[key][0]}".strip(), _escaped(metadata[key].source))
+    _out.print(table)
+
+
+def _integers(said: str | None) -> tuple[int, ...] | None:
+    if said is None:
+        return None
+    try:
+        return tuple(int(part) for part in said.replace("x", ",").replace("×", ",").split(","))
+    except ValueError:
+        raise ParameterError(f"{said!r} is no list of whole numbers such as 44,52") from None
+
+
+def _serve(page: Page) -> None:
     from pypty_nb.workspace import server
 
-    root, port = server.choose_root(root), server.choose_port(port)
-    _out.print(f"pypty_nb is at [bold]http://{server.HOST}:{port}/[/] (Ctrl-C ends it); project folder {_escaped(str(root))}")
-    server.serve(server.Page(root, port, open_browser, demo))
+    server.check_access(page.host, page.token)
+    page = replace(page, root=server.choose_root(page.root), port=server.choose_port(page.port, page.host))
+    asks = ", which asks for the token" if page.token else ""
+    root = _escaped(str(page.root))
+    _out.print(f"pypty_nb is at [bold]{page.url}[/]{asks} (Ctrl-C ends it); project folder {root}")
+    server.serve(page)
 
 
 def _to_the_end(folder: Path, begin: Callable[[Hooks], RecordedRun]) -> None:
@@ -307,10 +492,10 @@ def _to_the_end(folder: Path, begin: Callable[[Hooks], RecordedRun]) -> None:
 
 
 def _assigned(text: str) -> tuple[str, Any]:
-    """Name and value of ``name=value``; the value is JSON where it can be read as such."""
+    """Name and value of ``name=value``; the value is JSON where it can be read as such, else text."""
     name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ParameterError(f"change: takes name=value, got {text!r:.60}")
+    if not equals or not name.strip():
+        raise ParameterError(f"{text!r:.60}: takes name=value, for instance scan_step_A=0.4")
     try:
         return name.strip(), json.loads(value)
     except json.JSONDecodeError:
@@ -342,6 +527,11 @@ def _follow(reports: Iterable[EpochReport], preset: Preset) -> EpochReport | Non
                     f"{last.seconds:.1f} s"
                 )
     return last
+
+
+def _facts(words: list[str]) -> dict[str, Any]:
+    """Names and values of several ``name=value``."""
+    return dict(map(_assigned, words))
 
 
 def _free_folder(stem: str) -> str:

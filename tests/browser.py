@@ -10,7 +10,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--enable-unsafe-swiftshader")
 PATIENCE_MS = 60_000
+COMMAND = ("-m", "pypty_nb.cli", "app")
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Site:
 
     url: str
     root: Path
+    log: Path
 
 
 @dataclass
@@ -58,28 +61,33 @@ def chromium() -> str:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page on a free port, its project folder a temporary one; ended with everything it started."""
     chromium()
-    root, shared = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("jupyter")
+    with served(tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("jupyter")) as site:
+        yield site
+
+
+@contextmanager
+def served(root: Path, shared: Path, *, command: Sequence[str] = (), **environment: str) -> Iterator[Site]:
+    """The page of `root` on a free port; `shared` takes its files and its log."""
     # laid out as the wheel lays it out, from this checkout
     shutil.copytree(REPOSITORY / "apps" / "template", shared / "voila" / "templates" / "pypty_nb")
     (shared / "pypty_nb").mkdir()
     shutil.copy(REPOSITORY / "apps" / "pypty_nb.ipynb", shared / "pypty_nb")
     port = _free_port()
-    log = (shared / "server.log").open("w+")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "pypty_nb.cli", "app", "--root", str(root), "--port", str(port), "--no-browser"],
-        cwd=root,
-        env=_environment(shared),
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        url = f"http://127.0.0.1:{port}/"
-        _await(url, server, Path(log.name))
-        yield Site(url, root)
-    finally:
-        _end(server)
-        log.close()
+    with (shared / "server.log").open("w+") as log:
+        server = subprocess.Popen(
+            [sys.executable, *(command or (*COMMAND, "--root", str(root))), "--port", str(port), "--no-browser"],
+            cwd=root,
+            env=_environment(shared) | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}/"
+            _await(url, server, Path(log.name))
+            yield Site(url, root, Path(log.name))
+        finally:
+            _end(server)
 
 
 @pytest.fixture(scope="session")
@@ -94,15 +102,15 @@ def browser() -> Iterator[object]:
         chrome.close()
 
 
-def open_page(browser, site: Site, query: str = "", width: int = 1366, height: int = 768):
-    """A page with the application ready, and the record of what it asks for and complains about."""
+def open_page(browser, site: Site, query: str = "", width: int = 1366, height: int = 768, wait: str = ".pn-app"):
+    """A page with `wait` on it, and the record of what it asks for and complains about."""
     page = browser.new_page(viewport={"width": width, "height": height})
     record = Record()
     page.on("request", lambda request: record.requests.append(request.url))
     page.on("console", lambda message: _hear(record, message))
     page.on("pageerror", lambda error: record.complaints.append(str(error)))
     page.goto(site.url + query)
-    page.locator(".pn-app").wait_for(timeout=PATIENCE_MS)
+    page.locator(wait).first.wait_for(timeout=PATIENCE_MS)
     return page, record
 
 

@@ -162,8 +162,8 @@ def test_text_and_objects(tmp_path: Path) -> None:
 
 
 def test_no_data_in_the_file_says_what_is(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no dataset 'data'; it holds counts"):
-        open_dataset(write(tmp_path / "scan.h5", COUNTS, name="counts"))
+    with pytest.raises(DataError, match=r"has no dataset 'data' and no other array of patterns; it holds /counts \(12, 30\)"):
+        open_dataset(write(tmp_path / "scan.h5", COUNTS.reshape(12, 30), name="counts"))
     with h5py.File(tmp_path / "empty.h5", "w"):
         pass
     with pytest.raises(DataError, match="it holds nothing"):

@@ -76,7 +76,7 @@ def test_first_light(page, site: Site):
     page.locator(".pn-readout", has_text="Stopped by you after epoch").wait_for(timeout=PATIENCE_MS)
     done = int(re.search(r"epoch (\d+)", page.locator(".pn-state").inner_text())[1])
 
-    open_step(page, "6 Results")
+    open_step(page, "7 Results")
     folder = RunFolder.open(page.locator(".pn-path").inner_text())
     assert folder.path.parent == site.root.resolve() / "runs"
     assert len(folder.losses()) == done
@@ -85,7 +85,7 @@ def test_first_light(page, site: Site):
 def test_a_bad_value_is_said_beside_its_field(page):
     """The old value stays in force, Run is off with the reason, and restoring brings both back."""
     open_demo(page)
-    open_step(page, "4 Optimise")
+    open_step(page, "5 Optimise")
     field = page.get_by_role("textbox", name="Wolfe c1")
     field.fill("1.5")
     field.press("Tab")
@@ -101,7 +101,7 @@ def test_a_bad_value_is_said_beside_its_field(page):
 
 
 def test_a_field_takes_an_expression(page):
-    open_step(page, "4 Optimise")
+    open_step(page, "5 Optimise")
     field = page.get_by_role("textbox", name="Positions")
     field.fill("x >= 30")
     field.press("Tab")
@@ -114,7 +114,7 @@ def test_a_field_takes_an_expression(page):
 
 
 def test_search_and_expert(page):
-    open_step(page, "4 Optimise")
+    open_step(page, "5 Optimise")
     page.get_by_placeholder("Find a parameter by name or help").fill("foo")
     page.get_by_text("No parameter matches “foo”. Look in").wait_for(timeout=PATIENCE_MS)
     page.get_by_placeholder("Find a parameter by name or help").fill("preconditioner")
@@ -124,12 +124,12 @@ def test_search_and_expert(page):
 
 def test_the_preset_is_taken_home(page, tmp_path: Path):
     open_demo(page)
-    open_step(page, "4 Optimise")
+    open_step(page, "5 Optimise")
     field = page.get_by_role("textbox", name="Epochs")
     field.fill("7")
     field.press("Tab")
     page.get_by_text("modified").wait_for(timeout=PATIENCE_MS)
-    open_step(page, "6 Results")
+    open_step(page, "7 Results")
     with page.expect_download(timeout=PATIENCE_MS) as caught:
         button(page, "Export preset").click()
     saved = tmp_path / caught.value.suggested_filename
@@ -171,7 +171,7 @@ def test_everything_fits(browser, site: Site, width: int, height: int):
     """Nothing scrolls but the form, and no label or button is cut."""
     page, record = open_page(browser, site, "?theme=dark", width, height)
     assert page.locator("html").get_attribute("data-pn-theme") == "dark"
-    for title in ("2 Calibrate", "3 Probe and object", "4 Optimise", "5 Memory and files", "6 Results", "1 Data"):
+    for title in ("2 Calibrate", "3 Orient", "4 Probe and object", "5 Optimise", "6 Check and run", "7 Results", "1 Data"):
         open_step(page, title)
         cut = page.evaluate(
             """() => [...document.querySelectorAll('.pn-l, .pn-root button, .pn-title')]
@@ -202,7 +202,7 @@ def test_without_webgl(site: Site):
             page, _ = open_page(chrome, site)
             open_demo(page)
             button(page, "Run").click()
-            page.locator(".pn-pic .widget-image").nth(2).wait_for(timeout=2 * PATIENCE_MS)
+            page.locator(".pn-pic .widget-image").nth(5).wait_for(timeout=2 * PATIENCE_MS)
             told, pictures = page.locator(".pn-chips").inner_text(), page.locator(".pn-pic .widget-image").count()
             leave(page)
             chrome.close()
@@ -211,4 +211,5 @@ def test_without_webgl(site: Site):
     with ThreadPoolExecutor(1) as pool:
         told, pictures = pool.submit(look).result()
     assert "This browser has no WebGL: pictures are still images, without zoom." in told
-    assert pictures == 3
+    # object, probe, three patterns, the map of the scan
+    assert pictures == 6

@@ -49,11 +49,11 @@ TYPED = [
     ("2 Calibrate", "Voltage", "300", "acc_voltage", 300.0),
     ("2 Calibrate", "Scan points", "2, 3", "scan_size", (2, 3)),
     ("2 Calibrate", "Slice distances", "10, 12.5", "slice_distances", np.array([10.0, 12.5])),
-    ("4 Optimise", "Epochs", "60", "epoch_max", 60),
-    ("4 Optimise", "Positions", "x >= 30", "update_probe_pos", Schedule.parse("x >= 30")),
-    ("4 Optimise", "Atom widths", "[[1, 2], null]", "fancy_sigma", ((1.0, 2.0), None)),
-    ("4 Optimise", "Loss weight", "mean", "loss_weight", "mean"),
-    ("5 Memory and files", "Output folder", "runs/mine", "output_folder", "runs/mine"),
+    ("5 Optimise", "Epochs", "60", "epoch_max", 60),
+    ("5 Optimise", "Positions", "x >= 30", "update_probe_pos", Schedule.parse("x >= 30")),
+    ("5 Optimise", "Atom widths", "[[1, 2], null]", "fancy_sigma", ((1.0, 2.0), None)),
+    ("5 Optimise", "Loss weight", "mean", "loss_weight", "mean"),
+    ("6 Check and run", "Output folder", "runs/mine", "output_folder", "runs/mine"),
 ]
 
 
@@ -66,20 +66,20 @@ def test_a_field_of_every_kind_there_and_back(page, site: Site):
             step = title
         put(page, label, typed)
         expect(field(page, label)).to_have_class(CHANGED, timeout=PATIENCE_MS)
-    open_step(page, "4 Optimise")
+    open_step(page, "5 Optimise")
     page.get_by_role("combobox", name="Loss", exact=True).select_option("ml")
     expect(field(page, "Loss")).to_have_class(CHANGED, timeout=PATIENCE_MS)
     open_step(page, "1 Data")
     page.get_by_role("checkbox", name="Flip ky").check()
     expect(field(page, "Flip ky")).to_have_class(CHANGED, timeout=PATIENCE_MS)
 
-    open_step(page, "4 Optimise")
+    open_step(page, "5 Optimise")
     put(page, "History length", "-1")
     expect(field(page, "History length").locator(".pn-note.err")).to_contain_text("got -1", timeout=PATIENCE_MS)
     field(page, "History length").get_by_role("button", name="restore 10").click()
     expect(field(page, "History length").locator(".pn-note")).to_have_count(0, timeout=PATIENCE_MS)
 
-    open_step(page, "6 Results")
+    open_step(page, "7 Results")
     with page.expect_download(timeout=PATIENCE_MS) as caught:
         button(page, "Export preset").click()
     name = "taken_home.json"
@@ -89,7 +89,7 @@ def test_a_field_of_every_kind_there_and_back(page, site: Site):
         assert same(taken[parameter], value), parameter
     assert (taken.algorithm, taken.flip_ky, taken.hist_length) == ("ml", True, 10)
 
-    for title in ("2 Calibrate", "4 Optimise"):
+    for title in ("2 Calibrate", "5 Optimise"):
         open_step(page, title)
         button(page, "Reset all").click()
         expect(page.locator(".pn-field.is-changed")).to_have_count(0, timeout=PATIENCE_MS)
@@ -99,12 +99,12 @@ def test_a_field_of_every_kind_there_and_back(page, site: Site):
     for title, label, typed, _, _ in TYPED:
         open_step(page, title)
         expect(field(page, label).get_by_role("textbox")).to_have_value(typed, timeout=PATIENCE_MS)
-    open_step(page, "4 Optimise")
+    open_step(page, "5 Optimise")
     expect(page.get_by_role("combobox", name="Loss", exact=True)).to_have_value("ml", timeout=PATIENCE_MS)
 
 
 def test_a_schedule_is_drawn_and_taken_back(page):
-    open_step(page, "4 Optimise")
+    open_step(page, "5 Optimise")
     put(page, "Epochs", "60")
     put(page, "ATV weight", "0 if x < 20 else 1e-3")
     box = field(page, "ATV weight")
@@ -138,7 +138,7 @@ def test_an_array_is_loaded_and_cleared(page, site: Site):
     (site.root / "sub").mkdir(exist_ok=True)
     np.save(site.root / "sub" / "probe.npy", np.ones((16, 16, 2)) * np.exp(1j * np.arange(16)[:, None, None]))
     np.save(site.root / "sub" / "line.npy", np.ones(5))
-    open_step(page, "3 Probe and object", expert=True)
+    open_step(page, "4 Probe and object", expert=True)
     box = field(page, "Initial probe")
     box.get_by_role("button", name="Load").click()
     line = box.get_by_placeholder("file.npy or file.h5:dataset")
@@ -196,7 +196,7 @@ def test_other_data_fill_the_scan(page, site: Site):
 def test_a_short_window_folds_the_strips_away(browser, site: Site):
     """They unfold where the cursor is."""
     page, record = open_page(browser, site, width=1366, height=640)
-    open_step(page, "4 Optimise")
+    open_step(page, "5 Optimise")
     put(page, "Positions", "x >= 30")
     box = field(page, "Positions")
     drawn = box.locator("svg")

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from ipywidgets.widgets.widget import _instances
 
-from pypty_nb.params import Preset
+from pypty_nb import Reconstruction, run_ptychography
+from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport, LineSearchReport, Refinables
+from pypty_nb.runs import RecordedRun, RunFolderError
 from pypty_nb.widgets import app, colour, text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.frames import Frames, Pace
 from pypty_nb.widgets.panels import BottomBar
-from pypty_nb.widgets.panels.data import find
 from pypty_nb.widgets.status import status
 from pypty_nb.widgets.steps import STEPS, Facts, standing
-from pypty_nb.widgets.views import Loss, Object, Probe, Residual, Scene
+from pypty_nb.widgets.views import Loss, Object, Patterns, Probe, Quarters, Residual, Scene, Stage, Views
 from pypty_nb.widgets.views.loss import linear_ticks, log_ticks
 from pypty_nb.widgets.views.picture import round_length
-from pypty_nb.workspace import Phase, RunState
+from pypty_nb.workspace import Event, PatternReader, Phase, RunState, scene_of
+from pypty_nb.workspace.listing import find
+from pypty_nb.workspace.pictures import scan_map
 
 QUICK = Pace(interval=0.005, patience=0.02, abandon=0.1)
 
@@ -115,7 +123,7 @@ def test_every_phase_has_words():
 
 def test_every_step_stands_somehow():
     preset = Preset()
-    assert [standing(title, preset, Facts()).mark for title in STEPS] == ["todo", "todo", "todo", "ok", "ok", "todo"]
+    assert [standing(title, preset, Facts()).mark for title in STEPS] == ["todo", "todo", "todo", "todo", "ok", "ok", "todo"]
     preset.update(dataset=np.zeros((6, 8, 8), np.uint8), scan_size=(2, 3), pixel_size_x_A=0.2)
     assert standing("Data", preset, Facts()).words == "2 × 3 × 8 × 8"
     assert standing("Calibrate", preset, Facts()).mark == "ok"
@@ -166,11 +174,16 @@ def scene(epoch: int = 0, size: int = 24, modes: int = 2) -> Scene:
     return Scene(preset, report, tuple(range(epoch + 1)), tuple(1.0 / (n + 1) for n in range(epoch + 1)))
 
 
-@pytest.mark.parametrize("webgl", [True, False, None])
-def test_views_are_updated_in_place(webgl: bool | None):
+def staged(webgl: bool | None = None) -> Stage:
     bridge = Bridge()
     bridge.webgl = webgl
-    for view in (Object(bridge), Probe(bridge), Residual(bridge), Loss()):
+    return Stage(bridge)
+
+
+@pytest.mark.parametrize("webgl", [True, False, None])
+def test_views_are_updated_in_place(webgl: bool | None):
+    stage = staged(webgl)
+    for view in (Object(stage=stage), Probe(stage=stage), Residual(stage=stage), Loss(stage=stage)):
         widget = view.render()
         view.update(scene(0))
         made = len(_instances)
@@ -181,10 +194,9 @@ def test_views_are_updated_in_place(webgl: bool | None):
 
 
 def test_zoom_and_typed_contrast_survive_an_update():
-    bridge = Bridge()
-    view = Object(bridge)
+    view = Object(stage=staged())
     view.update(scene(0))
-    surface = view._picture._surface
+    surface = view.picture._surface
     surface._x.min, surface._x.max = 3.0, 9.0
     view._low.value = -0.1
     assert view._auto.value is False
@@ -198,37 +210,277 @@ def test_zoom_and_typed_contrast_survive_an_update():
 
 
 def test_without_webgl_the_picture_is_a_png():
-    bridge = Bridge()
-    view = Object(bridge)
+    stage = staged()
+    view = Object(stage=stage)
     view.update(scene(0))
-    bridge.webgl = False
-    assert view._picture._surface._image.value[:4] == b"\x89PNG"
+    stage.bridge.webgl = False
+    assert view.picture._surface._image.value[:4] == b"\x89PNG"
 
 
-def test_no_grid_no_map():
-    view = Residual(Bridge())
+def test_no_grid_no_positions_no_map():
+    view = Residual(stage=staged())
     shown = scene(0)
     shown.preset.scan_size = None
+    view.update(replace(shown, report=replace(shown.report, point=replace(shown.point, positions=None))))
+    assert "Set Scan points" in view._scan.picture._empty.value
+
+
+def test_what_is_large_is_sent_small_and_fine_where_it_is_looked_at():
+    view = Object(stage=staged(True))
+    view.update(scene(0, size=1400))
+    surface = view.picture._surface
+    assert max(surface._mark.image.shape) <= colour.MOST
+    assert surface._detail not in surface.widget.marks
+    surface.window = (700.0, 800.0, 300.0, 400.0)
+    assert surface._detail in surface.widget.marks
+    (left, right), (top, bottom) = surface._detail.x, surface._detail.y
+    assert left <= 300
+    assert right >= 400
+    full = np.angle(view._shown.scene.point.obj[int(top) : int(bottom), int(left) : int(right), 0, 0])
+    assert surface._detail.image.shape == full.shape
+    assert np.corrcoef(surface._detail.image.ravel(), full.ravel())[0, 1] > 0.99
+    view.picture.fit()
+    assert surface._detail not in surface.widget.marks
+
+
+def test_the_value_under_the_mouse_follows_the_picture():
+    view = Object(stage=staged(True), quantity="modulus")
+    first = scene(0)
+    view.update(first)
+    view.picture._surface._message(None, {"event": "mousemove", "domain": {"y": 4.5, "x": 7.2}}, [])
+    assert "y 4, x 7 Å: <b>1.00</b>" in view.picture.under_mouse.value
+    first.point.obj[4, 7] = 0.25
+    view.update(first)
+    assert "<b>0.250</b>" in view.picture.under_mouse.value
+    view.picture._surface._message(None, {"event": "mouseleave"}, [])
+    assert view.picture.under_mouse.value == ""
+
+
+def test_slices_by_key_and_slider():
+    view = Object(stage=staged(True))
+    view.update(scene(0))
+    shown = view.picture._surface._mark.image.copy()
+    view.key("]")
+    assert (view.slice.value, view.slice.count) == (1, 2)
+    assert not np.array_equal(view.picture._surface._mark.image, shown)
+    view.key("]")
+    assert view.slice.value == 1
+    view.key("[")
+    assert np.array_equal(view.picture._surface._mark.image, shown)
+
+
+def test_a_click_on_a_map_chooses_a_scan_point_everywhere():
+    stage = staged(True)
+    picture, residual = Object(stage=stage), Residual(stage=stage)
+    for view in (picture, residual):
+        view.update(scene(0))
+    assert stage.index == 4
+    residual._scan.picture._surface._message(None, {"event": "click", "domain": {"y": 1.4, "x": 2.6}}, [])
+    assert stage.index == 5
+    assert residual._pick._row.value == 1
+    ring = picture.picture._surface._over[-1]
+    np.testing.assert_allclose((ring.y[0], ring.x[0]), scene(0).point.positions[5] + 4)
+    # on the object only where the positions are seen
+    place = scene(0).point.positions[2] + 4
+    content = {"event": "click", "domain": {"y": place[0] + 0.1, "x": place[1]}}
+    picture.picture._surface._message(None, content, [])
+    assert stage.index == 5
+    picture._positions.value = True
+    picture.picture._surface._message(None, content, [])
+    assert stage.index == 2
+    residual._pick._column.value = 0
+    assert stage.index == 0
+
+
+def test_a_scan_that_is_no_grid_has_a_map():
+    random = np.random.default_rng(1)
+    places = random.uniform(0, 40, (300, 2))
+    drawn = scan_map(places[:, 0], places, None)
+    near = drawn.index >= 0
+    assert near.mean() > 0.8
+    # every pixel shows the value of a scan point close by: here its own place
+    rows = np.mgrid[: drawn.values.shape[0], : drawn.values.shape[1]][0] * np.ptp(places[:, 0]) / (drawn.values.shape[0] - 1)
+    assert np.abs(drawn.values - rows - places[:, 0].min())[near].max() < 6
+    np.testing.assert_array_equal(drawn.values[near], places[drawn.index[near], 0])
+    assert scan_map(np.ones(3), np.zeros((3, 2)), None) is None
+
+
+def test_quarters_change_places():
+    quarters = Quarters(staged(True))
+    quarters.update(scene(0))
+    quarters.choose(0, "Probe")
+    assert quarters.names == ("Probe", "Object phase", "Patterns", "Loss")
+    assert [menu.value for menu in quarters._menus] == list(quarters.names)
+    quarters._menus[2].value = "Object modulus"
+    assert quarters.names[2] == "Object modulus"
+    phase, modulus = quarters.shown[1], quarters.shown[2]
+    assert modulus.picture.frame is not None
+    quarters.key("l")
+    phase.picture._surface.window = (3.0, 9.0, 4.0, 10.0)
+    assert modulus.picture.window == (3.0, 9.0, 4.0, 10.0)
+    quarters.key("l")
+    phase.picture._surface.window = (0.0, 9.0, 0.0, 9.0)
+    assert modulus.picture.window == (3.0, 9.0, 4.0, 10.0)
+
+
+def test_a_loss_has_shares_events_and_another_run_beside_it():
+    shown = replace(
+        scene(5),
+        terms={"atv": [math.nan, 0.01, 0.01, 0.01, 0.02, 0.02], "window": [0.3] * 6},
+        validation=[1.1, 0.6, 0.4, 0.3, 0.25, 0.2],
+        events=(Event(2, "resumed"), Event(4, "<b>")),
+    )
+    view = Loss(stage=staged(), against=replace(scene(3), name="003"))
     view.update(shown)
-    assert "Set Scan points" in view._picture._empty.value
+    data, held_out, other = view._data._lines
+    assert data.colors == ["var(--pn-accent)"]
+    np.testing.assert_array_equal(other.x, [0, 1, 2, 3])
+    np.testing.assert_array_equal(held_out.y, shown.validation)
+    assert [words.split()[0] for words in view._data._names.text] == ["data", "held", "003"]
+    np.testing.assert_array_equal(view._data._events.x, [[2, 2], [4, 4]])
+    assert list(view._data._words.text) == ["resumed", "<b>"]
+    window, atv = view._shares._lines
+    np.testing.assert_allclose(window.y[0], 100 * 0.3 / 1.3)
+    assert len(atv.x) == 5
+    assert view._shares._names.text[0].endswith("%")
+    made = len(_instances)
+    for _ in range(20):
+        view.update(shown)
+    view.compare(None)
+    assert len(view._data._lines) == 2
+    assert len(_instances) <= made
+
+
+# ---- views by themselves
+def test_a_view_of_a_folder_shows_what_was_run(tmp_path: Path, tiny: Preset):
+    tiny.update(output_folder=str(tmp_path / "one"), epoch_max=4, update_probe="lambda x: x >= 2", atv_weight=1e-3)
+    result = run_ptychography(tiny)
+    shown = scene_of(tmp_path / "one")
+    assert shown.epochs == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(shown.losses[-1], result.report.terms["data"])
+    assert shown.events == (Event(2, "probe"),)
+    np.testing.assert_array_equal(shown.point.obj, result.point.obj)
+    for kind in (Object, Probe, Patterns, Loss, Views):
+        view = kind(tmp_path / "one")
+        data = view._repr_mimebundle_()
+        assert "application/vnd.jupyter.widget-view+json" in data
+        assert kind is Loss or data["image/png"][:4] == b"\x89PNG"
+        assert view._alone._said.value == ""
+    assert Object(result).picture.frame is not None
+    with pytest.raises(RunFolderError, match="is no run"):
+        Object(tmp_path)
+    with pytest.raises(ParameterError, match="a view shows a run"):
+        Object(3)
+
+
+def test_a_residual_that_is_not_in_the_folder_is_computed(tmp_path: Path, tiny: Preset):
+    tiny.update(output_folder=str(tmp_path / "one"), epoch_max=2)
+    result = run_ptychography(tiny)
+
+    async def main() -> None:
+        view = Residual(tmp_path / "one")
+        await until(lambda: view._scan.picture.frame is not None)
+        expected = result.report.residual / result.report.residual.mean()
+        np.testing.assert_allclose(view._scan.picture.frame.source.ravel(), expected, rtol=1e-9)
+
+    asyncio.run(main())
+
+
+def test_a_reconstruction_is_followed_and_no_faster_than_it_is_seen(tiny: Preset):
+    async def main() -> None:
+        reconstruction = Reconstruction(tiny)
+        view, loss = Patterns(reconstruction), Loss(reconstruction)
+        drawn: list[int] = []
+        view.stage.bridge.ask_shown = lambda number: (drawn.append(number), view._alone._frames.shown(number))
+        async for report in reconstruction:
+            view.update(report)
+            loss.update(report)
+        await until(lambda: view._read is not None and view._seen[0].final)
+        assert len(drawn) < 6
+        model = PatternReader(tiny).at(reconstruction.point, view.stage.index, report.epoch).model
+        np.testing.assert_allclose(view._read.model, model)
+        np.testing.assert_array_equal(view._read.measured, tiny.dataset[12])
+        again = Loss()
+        await again.follow(Reconstruction(tiny))
+        assert again._shown.scene.epochs == list(range(tiny.epoch_max + 1))
+
+    asyncio.run(main())
+
+
+def test_a_folder_is_followed_to_its_end(tmp_path: Path, tiny: Preset):
+    async def main() -> None:
+        tiny.update(epoch_max=3)
+        run = RecordedRun.start(tiny, tmp_path / "one")
+        view = Object(run)
+        task = view.follow(tmp_path / "one")
+        await asyncio.sleep(0)
+        for _ in run:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            await task
+        assert view._shown.scene.report.final
+        await until(lambda: view.picture.frame is not None)
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_shown_is_said_under_the_view(tmp_path: Path, tiny: Preset):
+    async def main() -> None:
+        tiny.update(output_folder=str(tmp_path / "one"), epoch_max=1)
+        run_ptychography(tiny)
+        shown = scene_of(tmp_path / "one")
+        gone = shown.preset.copy()
+        gone.update(dataset=None, data_path=str(tmp_path / "<b>gone.h5"))
+        view = Patterns(replace(shown, preset=gone))
+        await until(lambda: "No patterns:" in view._model._empty.value)
+        assert "&lt;b&gt;gone.h5" in view._model._empty.value
+        task = Object().follow(3)
+        with pytest.raises(ParameterError):
+            await task
+
+    asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_many_frames():
+    """No widget, no array and no overlay stays behind a frame."""
+    frames = 10_000 if os.environ.get("PYPTY_NB_SLOW") == "1" else 1000
+    quarters = Quarters(staged(True))
+    quarters.choose(2, "Residual")
+    scenes = [scene(epoch, size=128) for epoch in range(4)]
+    process = psutil.Process()
+    for number in range(200):
+        quarters.update(scenes[number % 4])
+    made, before = len(_instances), process.memory_info().rss
+    for number in range(frames):
+        quarters.update(scenes[number % 4])
+    grown = (process.memory_info().rss - before) / 2**20
+    print(f"{frames} frames: {grown:.1f} MiB more")
+    assert len(_instances) == made
+    assert grown < 20
 
 
 # ---- files
 def test_files_inside_the_root_only(tmp_path: Path):
     root, outside = tmp_path / "root", tmp_path / "outside"
-    for folder in (root / "sub", root / "runs", root / ".hidden", outside):
+    run = root / "runs" / "001"
+    for folder in (root / "sub", run / "export", root / ".hidden", outside):
         folder.mkdir(parents=True)
     for path in (
         root / "a.h5",
         root / "sub" / "b.npy",
         root / "runs" / "c.json",
+        run / "params.json",
+        run / "journal.jsonl",
+        run / "co.npy",
+        run / "export" / "object.npy",
         root / ".hidden" / "d.h5",
         root / "e.txt",
         outside / "f.h5",
     ):
         path.touch()
     (root / "link.h5").symlink_to(outside / "f.h5")
-    assert [path.as_posix() for path in find(root)] == ["a.h5", "sub/b.npy"]
+    assert [path.as_posix() for path in find(root)] == ["a.h5", "runs/c.json", "sub/b.npy"]
 
 
 # ---- the application
@@ -264,7 +516,7 @@ def test_what_stops_a_run_is_said(tmp_path: Path):
         page.workspace.preset.update(dataset=np.zeros((4, 8, 8), np.uint8), output_folder="../elsewhere")
         page._act()
         await asyncio.sleep(0)
-        said = "".join(chip.message for chip in page._bottom._chips.children)
+        said = page._bottom._note.value
         assert "outside the project folder" in said
         assert not page.workspace.runner.state.busy
 
@@ -288,9 +540,24 @@ def test_warnings_share_a_chip_and_stay_dismissed():
 def test_files_and_exceptions_are_text_not_markup(tmp_path: Path):
     async def main() -> None:
         page = app(tmp_path)
-        await page._open_file(Path("<b>.h5"))
+        await page._data._open(Path("<b>.h5"))
         assert "&lt;b&gt;" in page._data._found.value
         page._failed(RuntimeError("<script>"))
         assert "<script>" not in page._bottom._chips.children[-1].children[0].value
+
+    asyncio.run(main())
+
+
+def test_a_run_whose_page_is_closed_keeps_its_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A silent kernel is ended by the server, and a run in it would be with it."""
+
+    async def main() -> None:
+        monkeypatch.setattr(sys.modules["pypty_nb.widgets.app"], "AWAKE_S", 0.01)
+        page, sent = app(tmp_path), []
+        monkeypatch.setattr(page._bridge, "send", lambda content, buffers=None: sent.append(content))
+        await asyncio.sleep(0.05)
+        assert {"awake": True} not in sent
+        page.workspace.runner.state = RunState(Phase.RUNNING)
+        await until(lambda: sent.count({"awake": True}) > 2)
 
     asyncio.run(main())

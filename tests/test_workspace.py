@@ -134,7 +134,7 @@ def test_an_hdf5_file_with_neither_says_what_patterns_need(workspace: Workspace,
     with h5py.File(tmp_path / "no.h5", "w") as file:
         file["image"] = np.ones((4, 4))
     before = workspace.preset.copy()
-    with pytest.raises(DataError, match=r"no dataset 'data'; it holds image") as caught:
+    with pytest.raises(DataError, match=r"no dataset 'data' and no other array of patterns; it holds /image") as caught:
         workspace.use_file(Path("no.h5"))
     assert str(tmp_path) not in workspace.shortened(str(caught.value))
     assert workspace.preset == before

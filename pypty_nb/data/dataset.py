@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from pypty_nb.data.metadata import Metadata
+from pypty_nb.data.metadata import Facts, Found, Metadata
+
+#: What the axes of a source are called; "1" is one of length 1 that means nothing.
+AXES = ("scan_y", "scan_x", "pattern", "ky", "kx", "1")
+_LAYOUTS = {2: ("pattern", "detector"), 3: ("pattern", "ky", "kx"), 4: ("scan_y", "scan_x", "ky", "kx")}
 
 
 class DataError(ValueError):
@@ -23,9 +30,9 @@ class Dataset(Protocol):
     shape : tuple of int
         (pattern, ky, kx), scan axes merged; (pattern, detector) for signals of virtual detectors.
     scan_shape : tuple of int, or None
-        (scan_y, scan_x) where the source has two scan axes.
+        (scan_y, scan_x) where the source has two scan axes, or states them.
     metadata : mapping of str to Found
-        What the source says of the experiment.
+        What the source says of the experiment; the keys are those of `pypty_nb.data.metadata.KEYS`.
     """
 
     name: str
@@ -38,8 +45,166 @@ class Dataset(Protocol):
         ...
 
 
-class ArrayDataset:
-    """An array in memory, or mapped from a file.
+class Source(Protocol):
+    """Numbers in any layout, of which a part is read by indexing: an array, a mapped file, a dataset of HDF5."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype: ...
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a person states of a file, where it is silent or wrong.
+
+    Attributes
+    ----------
+    dataset : str, optional
+        Path of the dataset in an HDF5 file.
+    axes : tuple of str, optional
+        What the axes of the source are, in its order, out of `AXES`.
+    scan_size : tuple of int, optional
+        (y, x) positions.
+    shape, dtype, offset : optional
+        Layout of a raw file: axes, type of a number, bytes before the first.
+    signals : bool
+        Whether it holds signals of virtual detectors, (pattern, detector), instead.
+    """
+
+    dataset: str | None = None
+    axes: tuple[str, ...] | None = None
+    scan_size: tuple[int, int] | None = None
+    shape: tuple[int, ...] | None = None
+    dtype: DTypeLike | None = None
+    offset: int | None = None
+    signals: bool = False
+
+
+class SourceDataset:
+    """The patterns of a source, whatever the order of its axes.
+
+    Parameters
+    ----------
+    source : array, mapped file, or dataset of HDF5
+        Read only where it is indexed.
+    name : str
+    stated : Stated
+        Its `axes` and `scan_size` win over those proposed.
+    axes : sequence of str, optional
+        The order that the file proposes; by default (pattern, ky, kx) or (scan_y, scan_x, ky, kx), axes of length 1 aside.
+    metadata : mapping of str to Found, optional
+
+    Attributes
+    ----------
+    axes : tuple of str
+        What the axes of the source are, as they are read.
+    source_shape : tuple of int
+        Their lengths.
+
+    Raises
+    ------
+    DataError
+        Where the source has another count of axes, holds no real numbers, or the scan size does not fit.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        name: str,
+        stated: Stated | None = None,
+        *,
+        axes: Sequence[str] | None = None,
+        metadata: Metadata | None = None,
+    ):
+        stated = stated or Stated()
+        self.name, self._source = name, source
+        self.source_shape, self.dtype = tuple(int(n) for n in source.shape or ()), np.dtype(source.dtype)
+        self.axes = self._named(stated, axes)
+        lengths = dict(zip(self.axes, self.source_shape, strict=True))
+        self._grid = "scan_x" in self.axes
+        self._order = ("scan_y", "scan_x", "ky", "kx") if self._grid else _LAYOUTS[2 if stated.signals else 3]
+        count = lengths["scan_y"] * lengths["scan_x"] if self._grid else lengths["pattern"]
+        self.shape = (count, *(lengths[axis] for axis in self._order[-1 if stated.signals else -2 :]))
+        self.metadata: Metadata = dict(metadata or {})
+        own = (lengths["scan_y"], lengths["scan_x"]) if self._grid else None
+        self.scan_shape = self._scan_shape(stated, own)
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Patterns `indices` (increasing), (len(indices), ky, kx) in the source's own dtype.
+
+        Raises
+        ------
+        DataError
+            Where the source can no longer be read there.
+        """
+        indices = np.asarray(indices)
+        try:
+            return self._read_grid(indices) if self._grid else self._block({"pattern": as_slice(indices)})
+        except DataError:
+            raise
+        except Exception as error:  # what libraries raise on a file damaged or gone cannot be foreseen; it is told
+            place = f"patterns {indices[0]} to {indices[-1]}"
+            raise DataError(f"{self.name}: {place} cannot be read: {one_line(error)}") from error
+
+    def _read_grid(self, indices: np.ndarray) -> np.ndarray:
+        columns = self.source_shape[self.axes.index("scan_x")]
+        y, x = np.divmod(indices, columns)
+        # whole rows where patterns follow each other, else the part of each row that is asked for
+        breaks = np.flatnonzero((np.diff(indices) != 1) & (np.diff(y) != 0)) + 1
+        out = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        for run in np.split(np.arange(len(indices)), breaks):
+            top, bottom = int(y[run[0]]), int(y[run[-1]])
+            left, right = (int(x[run[0]]), int(x[run[-1]]) + 1) if top == bottom else (0, columns)
+            block = self._block({"scan_y": slice(top, bottom + 1), "scan_x": slice(left, right)})
+            out[run] = block[y[run] - top, x[run] - left]
+        return out
+
+    def _block(self, chosen: dict[str, Any]) -> np.ndarray:
+        """A part of the source, its axes in our order."""
+        key = tuple(0 if axis == "1" else chosen.get(axis, slice(None)) for axis in self.axes)
+        named = [axis for axis in self.axes if axis != "1"]
+        return np.asarray(self._source[key]).transpose([named.index(axis) for axis in self._order])
+
+    def _named(self, stated: Stated, proposed: Sequence[str] | None) -> tuple[str, ...]:
+        """The names of the axes, checked."""
+        shape = self.source_shape
+        if stated.axes is not None:
+            check_axes(stated.axes, shape, self.name)
+            check_numbers(shape, self.dtype, self.name)
+            return tuple(stated.axes)
+        if proposed is not None and len(proposed) == len(shape) and not stated.signals:
+            check_numbers(shape, self.dtype, self.name)
+            return tuple(proposed)
+        long = [axis for axis, length in enumerate(shape) if length != 1 or axis >= len(shape) - 2]
+        if len(shape) < 5 or len(long) not in (3, 4) or stated.signals:
+            check_layout(shape, self.dtype, self.name, signals=stated.signals)
+            return _LAYOUTS[len(shape)]
+        check_numbers(shape, self.dtype, self.name)
+        names = dict(zip(long, _LAYOUTS[len(long)], strict=True))
+        return tuple(names.get(axis, "1") for axis in range(len(shape)))
+
+    def _scan_shape(self, stated: Stated, own: tuple[int, int] | None) -> tuple[int, int] | None:
+        found = self.metadata.get("scan_size")
+        size, source = stated.scan_size, "stated"
+        if size is not None:
+            check_scan(size, self.shape[0], self.name)
+        elif own is not None:
+            size, source = own, "the axes of the data"
+        elif found is not None and np.prod(found.value) == self.shape[0]:
+            size, source = found.value, found.source
+        if size is None:
+            return None
+        size = (int(size[0]), int(size[1]))
+        self.metadata = Facts({**self.metadata, "scan_size": Found(size, source)})
+        return size
+
+
+class ArrayDataset(SourceDataset):
+    """An array in memory.
 
     Parameters
     ----------
@@ -56,14 +221,7 @@ class ArrayDataset:
 
     def __init__(self, array: np.ndarray, name: str = "dataset", *, signals: bool = False):
         check_layout(array.shape, array.dtype, name, signals=signals)
-        self.name = name
-        self.metadata: Metadata = {}
-        self.scan_shape = (array.shape[0], array.shape[1]) if array.ndim == 4 else None
-        self._array = array if signals else array.reshape(-1, *array.shape[-2:])
-        self.shape = self._array.shape
-
-    def read(self, indices: np.ndarray) -> np.ndarray:
-        return np.asarray(self._array[_as_slice(indices)])
+        super().__init__(array, name, Stated(signals=signals))
 
 
 def check_layout(shape: tuple[int, ...], dtype: np.dtype, name: str, *, signals: bool = False) -> None:
@@ -73,13 +231,57 @@ def check_layout(shape: tuple[int, ...], dtype: np.dtype, name: str, *, signals:
         raise DataError(f"{name}: has {axes}, shape {shape}; signals of virtual detectors are (pattern, detector)")
     if not signals and len(shape) not in (3, 4):
         raise DataError(f"{name}: has {axes}, shape {shape}; patterns are (pattern, ky, kx) or (scan_y, scan_x, ky, kx)")
+    check_numbers(shape, dtype, name)
+
+
+def check_numbers(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
+    """Raise a `DataError` where an array is empty or holds no real numbers."""
     if 0 in shape:
         raise DataError(f"{name}: is empty, shape {shape}")
     if dtype.kind not in "iufb":
         raise DataError(f"{name}: holds {dtype}; patterns are real numbers")
 
 
-def _as_slice(indices: np.ndarray) -> slice | np.ndarray:
-    """A slice where the indices are consecutive, so that a mapped file is not read at random."""
+def check_axes(axes: Sequence[str], shape: tuple[int, ...], name: str) -> None:
+    """Raise a `DataError` where `axes` cannot name those of an array of `shape`."""
+    said = ", ".join(axes)
+    if len(axes) != len(shape):
+        raise DataError(f"{name}: axes: {said} are {len(axes)}, the data have {len(shape)}, shape {shape}")
+    unknown = [axis for axis in axes if axis not in AXES]
+    if unknown:
+        raise DataError(f"{name}: axes: {unknown[0]!r} is none of {', '.join(AXES)}")
+    named = sorted(axis for axis in axes if axis != "1")
+    if named not in (sorted(_LAYOUTS[3]), sorted(_LAYOUTS[4])):
+        raise DataError(f"{name}: axes: {said} are neither pattern, ky, kx nor scan_y, scan_x, ky, kx, each once")
+    long = [length for axis, length in zip(axes, shape, strict=True) if axis == "1" and length != 1]
+    if long:
+        raise DataError(
+            f"{name}: axes: an axis called '1' has length {long[0]}, shape {shape}; only one of length 1 can be left out"
+        )
+
+
+def check_scan(size: Sequence[int], count: int, name: str) -> None:
+    """Raise a `DataError` where `size` (y, x) positions are not `count` patterns."""
+    if len(size) != 2 or min(size) < 1:
+        raise DataError(f"{name}: scan_size: {tuple(size)} is no (y, x) of at least one position each")
+    rows, columns = (int(n) for n in size)
+    if rows * columns == count:
+        return
+    fits = [f"{count // n} × {n}" for n in (columns,) if count % n == 0]
+    fits += [f"{n} × {count // n}" for n in (rows,) if count % n == 0]
+    hint = (
+        f"{' or '.join(dict.fromkeys(fits))} would fit" if fits else "neither number divides them; count rows and columns again"
+    )
+    raise DataError(f"{name}: scan_size: {rows} × {columns} = {rows * columns} positions, but {count} patterns; {hint}")
+
+
+def as_slice(indices: np.ndarray) -> slice | np.ndarray:
+    """A slice where the indices are consecutive, so that a file is not read at random."""
     first, last = int(indices[0]), int(indices[-1])
     return slice(first, last + 1) if last - first + 1 == len(indices) else indices
+
+
+def one_line(error: BaseException) -> str:
+    """What `error` says, in one line."""
+    said = " ".join(str(error).split())
+    return f"{said[:297]} …" if len(said) > 300 else said or type(error).__name__

@@ -2,6 +2,7 @@
 
 from pypty_nb.engine.build import simulate
 from pypty_nb.engine.objective import constraint_names
+from pypty_nb.engine.patterns import PatternModel
 from pypty_nb.engine.reconstruct import Reconstruction, ReconstructionError, evaluate
 
-__all__ = ["Reconstruction", "ReconstructionError", "constraint_names", "evaluate", "simulate"]
+__all__ = ["PatternModel", "Reconstruction", "ReconstructionError", "constraint_names", "evaluate", "simulate"]

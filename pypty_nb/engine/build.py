@@ -23,6 +23,22 @@ from pypty_nb.records import Refinables
 
 
 @dataclass(frozen=True)
+class Outline:
+    """What a preset and the shape of its measurements tell, before any pattern is read."""
+
+    backend: Backend
+    dataset: Dataset
+    preprocessing: Preprocessing
+    setup: Setup
+    arrays: start.Arrays
+
+    @property
+    def centred(self) -> bool:
+        """Whether the model's patterns have the zero frequency in the middle."""
+        return self.setup.layout.centred or not self.setup.layout.plain
+
+
+@dataclass(frozen=True)
 class Problem:
     """What a run minimises and where it starts."""
 
@@ -40,20 +56,42 @@ def build(preset: Preset, *, exact: bool) -> Problem:
     ParameterError, DataError, BackendError
         `ValueError` each: what is wrong with the preset, the measurements or the machine.
     """
-    backend = choose_backend(preset.backend, preset.default_dtype)
-    dataset = _dataset(preset)
-    preprocessing, layout = _layout(preset, dataset)
+    plan = outline(preset, exact=exact)
+    backend, setup = plan.backend, plan.setup
     measurements = Measurements(
-        dataset,
-        preprocessing,
+        plan.dataset,
+        plan.preprocessing,
         backend.real,
         keep=not preset.load_one_by_one,
-        centred=layout.centred or not layout.plain,
+        centred=plan.centred,
         held_out=preset.validation_fraction,
     )
-    setup, arrays = _setup(preset, measurements.count, layout, preprocessing, exact=exact)
-    point = start.first_point(preset, backend, setup, arrays, measurements.summary, exact=exact)
+    point = start.first_point(preset, backend, setup, plan.arrays, measurements.summary, exact=exact)
     return Problem(backend, setup, Objective(preset, backend, setup, measurements), point)
+
+
+def outline(preset: Preset, *, exact: bool) -> Outline:
+    """The problem of `preset` as far as it is known without reading patterns; arguments and errors as those of `build`."""
+    backend = choose_backend(preset.backend, preset.default_dtype)
+    dataset = open_measurements(preset)
+    preprocessing, layout = _layout(preset, dataset)
+    setup, arrays = _setup(preset, dataset.shape[0], layout, preprocessing, exact=exact)
+    return Outline(backend, dataset, preprocessing, setup, arrays)
+
+
+def setting(preset: Preset) -> tuple[Backend, Dataset, Preprocessing, Setup]:
+    """What the patterns of a run of `preset` are read, processed and computed with; none of them is read.
+
+    Raises
+    ------
+    ParameterError, DataError, BackendError
+        `ValueError` each: what is wrong with the preset, the measurements or the machine.
+    """
+    backend = choose_backend(preset.backend, preset.default_dtype)
+    dataset = open_measurements(preset)
+    preprocessing, layout = _layout(preset, dataset)
+    setup, _ = _setup(preset, dataset.shape[0], layout, preprocessing, exact=preset.skip_preprocessing)
+    return backend, dataset, preprocessing, setup
 
 
 def changed(problem: Problem, preset: Preset) -> Problem:
@@ -96,9 +134,9 @@ def simulate(preset: Preset) -> np.ndarray:
         raise ParameterError("probe: give the probe as an array to simulate patterns with it")
     backend = choose_backend(preset.backend, preset.default_dtype)
     pad, up = preset.data_pad, preset.upsample_pattern
-    measured = tuple((length - 2 * pad) // up * preset.data_bin for length in preset.probe.shape[:2])
+    sides = tuple((length - 2 * pad) // up * preset.data_bin for length in preset.probe.shape[:2])
     count = max(len(preset.positions), len(preset.tilts))
-    preprocessing, layout = _layout(preset, ArrayDataset(np.broadcast_to(np.uint8(1), (count, *measured))))
+    preprocessing, layout = _layout(preset, ArrayDataset(np.broadcast_to(np.uint8(1), (count, *sides))))
     setup, arrays = _setup(preset, count, layout, preprocessing, exact=True)
     point = start.first_point(preset, backend, setup, arrays, None, exact=True)
     model = Model(backend, setup, preset.value_at("propmethod", preset.epoch_prev))
@@ -117,7 +155,14 @@ def centred(setup: Setup, signals: np.ndarray) -> np.ndarray:
     return signals if layout.centred or not layout.plain else np.fft.fftshift(signals, axes=(1, 2))
 
 
-def _dataset(preset: Preset) -> Dataset:
+def open_measurements(preset: Preset) -> Dataset:
+    """The measurements that `preset` names, opened and not yet read.
+
+    Raises
+    ------
+    ParameterError, DataError
+        Where there are none, they cannot be opened, or they do not fit the virtual detectors.
+    """
     signals = preset.masks is not None
     if preset.dataset is None and not preset.data_path:
         raise ParameterError("data_path: no measurements are given; name a file, or give an array as dataset")
@@ -150,6 +195,7 @@ def _layout(preset: Preset, dataset: Dataset) -> tuple[Preprocessing, ReadoutLay
 def _setup(
     preset: Preset, count: int, layout: ReadoutLayout, preprocessing: Preprocessing, *, exact: bool
 ) -> tuple[Setup, start.Arrays]:
+    start.check_counts(preset, count)
     arrays = start.object_and_positions(preset, count, layout.window, exact=exact)
     geometry = Geometry(
         window=layout.window,

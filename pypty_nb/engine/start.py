@@ -66,16 +66,26 @@ def object_and_positions(preset: Preset, count: int, window: tuple[int, int], *,
         ) from None
 
 
+def check_counts(preset: Preset, count: int) -> None:
+    """Refuse tilts and currents that are not one a pattern.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if len(preset.tilts) not in (1, count):
+        raise ParameterError(f"tilts: has {len(preset.tilts)} rows for {count} patterns; give one a pattern, or one for all")
+    current = preset.beam_current
+    if current is not None and len(current) != count:
+        raise ParameterError(f"beam_current: has {len(current)} values for {count} patterns; give one a pattern")
+
+
 def first_point(
     preset: Preset, backend: Backend, setup: Setup, arrays: Arrays, summary: Summary | None, *, exact: bool
 ) -> Refinables:
     """The point a run starts from; with `exact`, the arrays exactly as they are given."""
     count = len(arrays.positions)
-    if len(preset.tilts) not in (1, count):
-        raise ParameterError(f"tilts: has {len(preset.tilts)} rows for {count} patterns; give one a pattern, or one for all")
     current = np.ones(count) if preset.beam_current is None else preset.beam_current
-    if len(current) != count:
-        raise ParameterError(f"beam_current: has {len(current)} values for {count} patterns; give one a pattern")
     probe = _probe(preset, setup, summary, exact=exact)
     point = Refinables(
         obj=planes_first(arrays.obj, backend),

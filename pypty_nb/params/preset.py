@@ -81,11 +81,14 @@ class Preset:
 
         return cls.from_dict(storage.read(Path(path)))
 
-    def to_json(self, path: str | os.PathLike[str], *, changed_only: bool = False) -> Path:
-        """Write the preset, and beside it an ``.h5`` with the arrays over 64 numbers. Gives the path back."""
+    def to_json(self, path: str | os.PathLike[str], *, changed_only: bool = False, about: str = "") -> Path:
+        """Write the preset, and beside it an ``.h5`` with the arrays over 64 numbers. Gives the path back.
+
+        `about` is a sentence on the preset for people, kept in its file only.
+        """
         from pypty_nb.params import storage
 
-        return storage.write(Path(path), self.to_dict(changed_only=changed_only))
+        return storage.write(Path(path), self.to_dict(changed_only=changed_only), about=about)
 
     @classmethod
     def named(cls, name: str) -> Preset:

@@ -27,12 +27,12 @@ _MAX_BYTES = 16 * 2**20
 _HOLDS = "arrays of a preset"
 
 
-def write(path: Path, values: Mapping[str, Any]) -> Path:
+def write(path: Path, values: Mapping[str, Any], *, about: str = "") -> Path:
     """Write `values` (as `Preset.to_dict` gives them) to `path` and its ``.h5``; each file atomically."""
     beside = path.with_suffix(".h5")
     if beside == path:
         raise ParameterError(f"{path}: a preset's JSON cannot end in .h5, which is for its arrays; call it {path.stem}.json")
-    plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **({ABOUT: about} if about else {})}
     arrays: dict[str, np.ndarray] = {}
     for name, value in values.items():
         if isinstance(value, np.ndarray) and not _stands_inline(value):

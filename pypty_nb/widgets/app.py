@@ -21,22 +21,29 @@ from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
-from pypty_nb.widgets.panels import BottomBar, Rail, TopBar
+from pypty_nb.widgets.panels import BottomBar, DataPanel, FormPanel, Moment, Page, Panel, Rail, ResultsPanel, TopBar
 from pypty_nb.widgets.panels.bottom import Readout
-from pypty_nb.widgets.panels.data import Asked, DataPanel
-from pypty_nb.widgets.panels.results import ResultsPanel
+from pypty_nb.widgets.panels.calibrate import CalibratePanel
+from pypty_nb.widgets.panels.check import CheckPanel
+from pypty_nb.widgets.panels.measuring import Measuring
+from pypty_nb.widgets.panels.orient import OrientPanel
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import Status, status
 from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.theme import style
-from pypty_nb.widgets.views import Loss, Object, Probe, Residual, Scene, View
+from pypty_nb.widgets.views import Quarters, Stage
+from pypty_nb.widgets.views.alone import KEYS as VIEW_KEYS
 from pypty_nb.workspace import Phase, RunState, Workspace
+from pypty_nb.workspace.arrays import SUFFIXES
+from pypty_nb.workspace.listing import find
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
-_KEYS = (" ", "/", "a", "ctrl+z", "ctrl+shift+z", "ctrl+y")
+#: Seconds between two signs of life of a run whose page is closed; the server waits much longer.
+AWAKE_S = 60.0
+_KEYS = (" ", "/", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
 _TITLES = tuple(STEPS)
-_DATA, _RESULTS = 0, len(STEPS) - 1
+_DATA, _OPTIMISE = _TITLES.index("Data"), _TITLES.index("Optimise")
 
 
 def app(root: str | os.PathLike[str] | None = None, demo: bool | None = None) -> ipywidgets.DOMWidget:
@@ -80,8 +87,6 @@ class App(ipywidgets.VBox):
         self._bridge.listen(shown=self._frames.shown, key=self._key)
         self._running: Preset = self.workspace.preset.copy()
         self._reports = Reports()
-        self._data_error = ""
-        self._opening = False
         self._phase = Phase.IDLE
         self._images = True
         self._backend: Backend | None = None
@@ -95,32 +100,35 @@ class App(ipywidgets.VBox):
         self._show_all()
         self._tasks.start(self._keep_showing)
         self._tasks.start(self._show_device)
+        self._tasks.start(self._keep_awake)
         if demo:
-            self._tasks.start(partial(self._open_demo, run=True))
+            self._tasks.start(self._run_demo)
 
     # ---- putting it together
     def _make_panels(self) -> None:
         self._top = TopBar(lambda: self._tasks.soon(self._act), lambda: self._tasks.soon(self.workspace.runner.stop))
         self._rail = Rail(_TITLES, lambda index: self._tasks.soon(self.open_step, index), self._set_images)
         self._bottom = BottomBar()
-        asked = Asked(
-            file=lambda path: self._tasks.start(partial(self._open_file, path)),
-            demo=lambda: self._tasks.start(self._open_demo),
-            start=lambda name: self._tasks.soon(self._use_start, name),
-        )
-        self._data = DataPanel(self.workspace.root, asked)
-        self._results = ResultsPanel(lambda: self._tasks.start(self._export))
-        self._object = Object(self._bridge)
-        self._pictures: tuple[View, ...] = (self._object, Probe(self._bridge), Residual(self._bridge))
-        self._loss = Loss()
+        stage = Stage(self._bridge)
+        stage.on_failure = self._failed
+        page = Page(self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._quick_look)
+        self._data, self._results = DataPanel(page), ResultsPanel(page)
+        measuring = Measuring(page)
+        own: dict[str, Panel] = {
+            "Data": self._data,
+            "Calibrate": CalibratePanel(page, measuring),
+            "Orient": OrientPanel(page, measuring),
+            "Check and run": CheckPanel(page),
+            "Results": self._results,
+        }
+        self._panels = [own.get(title) or FormPanel() for title in _TITLES]
+        self._quarters = Quarters(stage)
         self._forms = Forms(self.workspace.preset, self._host())
-        grid = ipywidgets.Box([view.render() for view in (*self._pictures, self._loss)])
-        grid.add_class("grid22")
-        main = ipywidgets.Box([grid])
-        main.add_class("pn-main")
+        self._main = ipywidgets.Box([self._quarters.render()])
+        self._main.add_class("pn-main")
         self._column = ipywidgets.VBox()
         self._column.add_class("pn-form")
-        self._frame = ipywidgets.Box([self._top, self._rail, main, self._column, self._bottom])
+        self._frame = ipywidgets.Box([self._top, self._rail, self._main, self._column, self._bottom])
         self._frame.add_class("pn-app")
 
     def open_step(self, index: int) -> None:
@@ -128,9 +136,11 @@ class App(ipywidgets.VBox):
         self._step = index
         self._rail.choose(index)
         (self._frame.add_class if _TITLES[index] in WIDE else self._frame.remove_class)("wide")
-        special = {_DATA: (self._data,), _RESULTS: (self._results,)}.get(index, ())
-        form = self._forms.of(index)
-        self._column.children = (*special, *((form,) if form is not None else ()))
+        panel, form = self._panels[index], self._forms.of(index)
+        self._column.children = (*panel.column(), *((form,) if form is not None else ()))
+        centre = panel.centre()
+        self._main.children = (self._quarters.render() if centre is None else centre,)
+        panel.enter()
 
     def _host(self) -> Host:
         return Host(
@@ -139,7 +149,8 @@ class App(ipywidgets.VBox):
             history=self.workspace.history,
             start=self._tasks.start,
             load=self.workspace.load_array,
-            files=self._data.arrays,
+            files=lambda: [path.as_posix() for path in find(self.workspace.root, SUFFIXES)],
+            problems=self.workspace.path_problems,
         )
 
     def _go_to(self, name: str) -> None:
@@ -151,8 +162,8 @@ class App(ipywidgets.VBox):
     def _key(self, key: str) -> None:
         if key == " ":
             self._act()
-        elif key == "a":
-            self._object.autoscale()
+        elif key in VIEW_KEYS:
+            self._quarters.key(key)
         elif key == "/":
             if (form := self._forms.of(self._step)) is not None:
                 form.find()
@@ -163,22 +174,13 @@ class App(ipywidgets.VBox):
 
     def _go_back(self, *, forth: bool) -> None:
         """Take the last change of the preset back, or do it again."""
-        if self.workspace.runner.state.busy or self._opening:
+        if self._locked():
             return
         history = self.workspace.history
         try:
             (history.redo if forth else history.undo)()
         except ParameterError as error:
             self._failed(error)
-
-    def _use_start(self, name: str) -> None:
-        try:
-            self.workspace.use_start(name)
-        except ParameterError as error:
-            self._data.tell_start(text.failure(error), "err")
-        else:
-            self._data.tell_start(f"Took “{name}”; data and calibration stay.", "ok")
-            self._log(f"took the start {name}")
 
     def _act(self) -> None:
         """What the slot button says."""
@@ -190,52 +192,25 @@ class App(ipywidgets.VBox):
         elif not runner.state.busy and not self._why_off():
             self._run()
 
-    def _run(self) -> None:
+    def _quick_look(self) -> None:
+        if not self.workspace.runner.state.busy and not self._why_off():
+            self._run(quick=True)
+
+    def _run(self, *, quick: bool = False) -> None:
         self._running = self.workspace.preset.frozen()
         self._reports = Reports()
         self._bottom.clear()
         try:
-            self.workspace.start()
+            self.workspace.start(quick=quick)
         except (ValueError, OSError) as error:
             self._failed(error)
-
-    async def _open_demo(self, run: bool = False) -> None:
-        if await self._opened(self.workspace.use_demo) and run:
-            self._act()
-
-    async def _open_file(self, path: Path) -> None:
-        await self._opened(partial(self.workspace.use_file, path))
-
-    async def _opened(self, take: Callable[[], str]) -> bool:
-        if self._opening or self.workspace.runner.state.busy:
-            return False
-        self._opening = True
-        self._data_error = ""
-        self._show_all()
-        try:
-            await asyncio.to_thread(take)
-        except (ValueError, OSError) as error:
-            self._data_error = f"File not readable: {self.workspace.shortened(text.failure(error))}. Choose another."
-            return False
         else:
-            opened = self.workspace.opened
-            self._log(f"opened {opened.name}")
-            self._bottom.clear()
-            if opened.left_out:
-                count = text.plural(len(opened.left_out), "value")
-                self._bottom.warn(f"{count} of {opened.name} could not be carried over; step 1 lists them", "warn")
-            return True
-        finally:
-            self._opening = False
-            self._show_all()
+            if self._panels[self._step].centre() is not None:
+                self.open_step(_OPTIMISE)
 
-    async def _export(self) -> None:
-        name, content = await asyncio.to_thread(self.workspace.exported)
-        self._bridge.download(name, content)
-        self.workspace.mark_saved()
-        self._results.tell_exported(f"{name}, {text.size(len(content))}")
-        self._log(f"exported {name}")
-        self._show_all()
+    async def _run_demo(self) -> None:
+        if await self._data.open_demo():
+            self._act()
 
     def _set_images(self, on: bool) -> None:
         self._images = on
@@ -272,7 +247,7 @@ class App(ipywidgets.VBox):
 
     # ---- what is shown
     def _why_off(self) -> str:
-        if self._opening:
+        if self._data.reading:
             return "a file is being read"
         if not has_data(self.workspace.preset):
             return "there are no data. Choose a file to begin, or open the demonstration."
@@ -288,11 +263,16 @@ class App(ipywidgets.VBox):
         self._show_bottom(state, says)
         self._bottom.show_reason("" if state.busy else why, self._to_correct() if not state.busy else None)
         self._forms.show_run(busy=state.busy, epoch=state.epoch)
-        self._data.lock(state.busy or self._opening)
-        self._data.show(self.workspace.opened, self._data_error, reading=self._opening)
-        facts = Facts(self.workspace.opened.found, self._data_error, frozenset(self._forms.errors), self._run_words(state))
+        moment = Moment(preset, self.workspace.opened, state, self._locked())
+        for panel in self._panels:
+            panel.show(moment)
+        opened = self.workspace.opened
+        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors), self._run_words(state))
         for index, title in enumerate(_TITLES):
             self._rail.show(index, standing(title, preset, facts))
+
+    def _locked(self) -> bool:
+        return self.workspace.runner.state.busy or self._data.reading
 
     def _to_correct(self) -> Callable[[], None] | None:
         return partial(self._go_to, next(iter(self._forms.errors))) if self._forms.errors else None
@@ -332,11 +312,7 @@ class App(ipywidgets.VBox):
             evaluations = text.plural(report.evaluations, "evaluation")
             data = text.number(report.terms["data"])
             self._log(f"epoch {state.epoch}: data {data}, {evaluations}, step {text.number(report.step)}")
-        scene = Scene(self._running, report, tuple(self._reports.losses), tuple(self._reports.losses.values()))
-        self._loss.update(scene)
-        if self._images:
-            for view in self._pictures:
-                view.update(scene)
+        self._quarters.update(self._reports.scene(self._running), pictures=self._images)
         while self._reports.warnings:
             self._bottom.warn(self._reports.warnings.pop(0))
 
@@ -346,6 +322,13 @@ class App(ipywidgets.VBox):
                 await self._frames.run()
             except Exception as error:  # noqa: BLE001  a picture that cannot be drawn must not end the others, nor the numbers
                 self._failed(error)
+
+    async def _keep_awake(self) -> None:
+        """While a run is going in this kernel, let the server hear of it now and then: it ends kernels that are silent."""
+        while True:
+            await asyncio.sleep(AWAKE_S)
+            if self.workspace.runner.state.busy:
+                self._bridge.send({"awake": True})
 
     def _rows(self, state: RunState) -> dict[str, str]:
         rows = {"State": self._status(state).words}

@@ -30,10 +30,22 @@ function named(event) {
 function render({ model, el }) {
   el.style.display = "none";
   const root = () => el.closest(".pn-root");
+  // how large the pictures are and whether on dark ground: asked again when sizes or colours may have changed
+  const look = () => {
+    const here = root();
+    if (!here || !here.clientWidth) return;
+    const sides = [...here.querySelectorAll(".pn-pic")].map((pic) => pic.clientWidth);
+    model.set("dark", getComputedStyle(here).colorScheme === "dark");
+    model.set("side", Math.round(Math.max(0, ...sides) * devicePixelRatio));
+    model.save_changes();
+  };
   const message = (content, buffers) => {
     // two animation frames later, what came before this message has been painted
-    if (content.frame !== undefined)
+    if (content.frame !== undefined) {
       requestAnimationFrame(() => requestAnimationFrame(() => model.send({ shown: content.frame })));
+      // sizes are known only once the pictures are there; asked rarely, since the browser has to lay out for it
+      if (content.frame % 20 === 1) look();
+    }
     if (content.download !== undefined) save(content.download, buffers[0]);
   };
   const key = (event) => {
@@ -46,12 +58,29 @@ function render({ model, el }) {
     model.send({ key: pressed });
   };
   const visible = () => document.hidden || model.send({ shown: -1 });
+  const sized = new ResizeObserver(look);
+  const themed = new MutationObserver(look);
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  let gone = false;
+  const attach = () => {
+    if (root()) sized.observe(root());
+    else if (!gone) requestAnimationFrame(attach);
+  };
+  themed.observe(document.documentElement, { attributeFilter: ["data-pn-theme"] });
+  themed.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
+  system.addEventListener("change", look);
   model.on("msg:custom", message);
   document.addEventListener("keydown", key);
   document.addEventListener("visibilitychange", visible);
   model.set("webgl", hasWebGL());
   model.save_changes();
+  attach();
   return () => {
+    gone = true;
+    sized.disconnect();
+    themed.disconnect();
+    themed.disconnect();
+    system.removeEventListener("change", look);
     model.off("msg:custom", message);
     document.removeEventListener("keydown", key);
     document.removeEventListener("visibilitychange", visible);

@@ -19,11 +19,17 @@ class Bridge(anywidget.AnyWidget):
         Whether the browser draws by WebGL; ``None`` until it has answered.
     hotkeys : list of str
         The keys that are sent, as JavaScript names them.
+    dark : bool
+        Whether light words stand on dark ground.
+    side : int
+        Device pixels along the side of the largest picture; 0 until the browser has answered.
     """
 
     _esm = files("pypty_nb.widgets").joinpath("bridge.js").read_text(encoding="utf-8")
     webgl = traitlets.Bool(None, allow_none=True).tag(sync=True)
     hotkeys = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    dark = traitlets.Bool(False).tag(sync=True)
+    side = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)

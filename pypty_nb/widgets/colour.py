@@ -8,27 +8,45 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-#: The most pixels along a side that are sent to the page.
+#: Pixels along a side that are sent to any view; more where it has more.
 MOST = 512
 
-#: Colour maps by their anchors, evenly spaced.
+#: Colour maps by their anchors, evenly spaced. vik and berlin, for values about zero on light and on dark ground, are from
+#: Crameri, "Scientific colour maps", doi 10.5281/zenodo.1243862; inferno and viridis are van der Walt and Smith's.
 MAPS: dict[str, tuple[str, ...]] = {
     "gray": ("#000000", "#ffffff"),
     "viridis": (
         "#440154", "#481a6c", "#472f7d", "#414487", "#39568c", "#31688e", "#2a788e", "#23888e", "#1f988b",
         "#22a884", "#35b779", "#54c568", "#7ad151", "#a5db36", "#d2e21b", "#fde725",
     ),
+    "inferno": (
+        "#000004", "#0b0724", "#210c4a", "#3d0965", "#57106e", "#71196e", "#8a226a", "#a32c61", "#bc3754",
+        "#d24644", "#e45a31", "#f1731d", "#f98e09", "#fcac11", "#f9cb35", "#f2ea69", "#fcffa4",
+    ),
+    "vik": (
+        "#001261", "#022b71", "#034481", "#0c5e92", "#307da6", "#619ebd", "#94bed2", "#c6dbe6", "#ece5e0",
+        "#e9cab8", "#dbaa8d", "#cf8c66", "#c27041", "#b2511d", "#912d06", "#731406", "#590008",
+    ),
+    "berlin": (
+        "#9eb0ff", "#79abed", "#519fd3", "#3685ad", "#286886", "#1d4b61", "#14303e", "#111a20", "#190c09",
+        "#2b0e01", "#411201", "#5b1d08", "#7d341e", "#9e513f", "#be6f63", "#df8f89", "#ffadad",
+    ),
 }  # fmt: skip
 
 
 def shrink(array: np.ndarray, most: int = MOST) -> tuple[np.ndarray, int]:
     """`array` (y, x, …) by block means to at most `most` pixels a side, and how many pixels became one."""
-    factor = max(1, -(-max(array.shape[:2]) // most))
-    if factor == 1:
+    every = factor(array.shape, most)
+    if every == 1:
         return array, 1
-    rows, columns = (length // factor for length in array.shape[:2])
-    cut = array[: rows * factor, : columns * factor]
-    return cut.reshape(rows, factor, columns, factor, *array.shape[2:]).mean(axis=(1, 3)), factor
+    rows, columns = (length // every for length in array.shape[:2])
+    cut = array[: rows * every, : columns * every]
+    return cut.reshape(rows, every, columns, every, *array.shape[2:]).mean(axis=(1, 3)), every
+
+
+def factor(shape: tuple[int, ...], most: int = MOST) -> int:
+    """How many pixels of (y, x, …) along a side become one of at most `most`; never more than there are."""
+    return max(1, min(-(-max(shape[:2]) // most), *shape[:2]))
 
 
 def shades(values: np.ndarray, limits: tuple[float, float], name: str) -> np.ndarray:
@@ -40,10 +58,13 @@ def shades(values: np.ndarray, limits: tuple[float, float], name: str) -> np.nda
     return np.stack([np.interp(place, knots, anchors[:, channel]) for channel in range(3)], axis=-1).astype(np.uint8)
 
 
-def wave(values: np.ndarray) -> np.ndarray:
-    """Complex `values` (y, x): hue is phase, brightness amplitude, even to the eye (OKLCH); uint8 RGBA (y, x, 4)."""
+def wave(values: np.ndarray, largest: float | None = None) -> np.ndarray:
+    """Complex `values` (y, x): hue is phase, brightness amplitude, even to the eye (OKLCH); uint8 RGBA (y, x, 4).
+
+    Full brightness is at the amplitude `largest`; without it at the largest there is.
+    """
     amplitude = np.abs(values)
-    amplitude = amplitude / (amplitude.max() or 1.0)
+    amplitude = np.minimum(amplitude / (largest or amplitude.max() or 1.0), 1.0)
     lightness, chroma, hue = 0.10 + 0.66 * amplitude, 0.165 * amplitude, np.angle(values)
     rgb = _oklab_to_srgb(lightness, chroma * np.cos(hue), chroma * np.sin(hue))
     opaque = np.full((*amplitude.shape, 1), 255, np.uint8)

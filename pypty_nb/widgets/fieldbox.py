@@ -12,7 +12,7 @@ import ipywidgets
 import numpy as np
 
 from pypty_nb.params import FIELDS, ParameterError, Preset
-from pypty_nb.params.fields import Array
+from pypty_nb.params.fields import Array, Path
 from pypty_nb.widgets import controls, text
 from pypty_nb.widgets.arrays import Loader, described
 from pypty_nb.widgets.host import Host
@@ -60,7 +60,7 @@ class FieldBox(ipywidgets.VBox):
         finally:
             self._showing = False
         self._choosing = False
-        self._set_error("")
+        self._set_error(self._problem())
         self.redraw()
 
     def redraw(self) -> None:
@@ -103,8 +103,8 @@ class FieldBox(ipywidgets.VBox):
         self._dress()
 
     def _restore(self) -> None:
-        """Back to the value in force after an error, else to the default."""
-        if self.error:
+        """Back to the value in force after a text that was refused, else to the default."""
+        if self.error and not self._problem():
             self.refresh()
         else:
             self._try(lambda: self._preset.reset(self.name))
@@ -145,6 +145,12 @@ class FieldBox(ipywidgets.VBox):
             self.refresh()
 
     # ---- what is shown
+    def _problem(self) -> str:
+        """What is wrong with the value in force, "" where nothing is."""
+        # paths are all that depends on where the page is
+        found = self._host.problems().get(self.name, "") if isinstance(self.field, Path) else ""
+        return text.sentence(found) if found else ""
+
     def _set_error(self, message: str) -> None:
         if message != self.error:
             self.error = message
@@ -174,7 +180,8 @@ class FieldBox(ipywidgets.VBox):
         """What the line below says: the first of these that there is to say."""
         default = controls.shown(self.field, self.field.default) or "empty"
         if self.error:
-            return _Line(f"{text.mark('err')} {text.escape(self.error)}", f"restore {controls.shown(self.field, value)}", "err")
+            back = default if self._problem() else controls.shown(self.field, value)
+            return _Line(f"{text.mark('err')} {text.escape(self.error)}", f"restore {back or 'empty'}", "err")
         if self._reading:
             return _Line("Reading …", "", "arr")
         if isinstance(value, np.ndarray) and not controls.can_type(self.field, value):

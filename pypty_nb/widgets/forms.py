@@ -11,7 +11,7 @@ from pypty_nb.widgets.steps import STEPS
 
 _TITLES = tuple(STEPS)
 #: What a form is called where its step has another title above it.
-_CALLED = {"Data": "Patterns"}
+_CALLED = {"Data": "Patterns", "Calibrate": "Microscope and lengths", "Check and run": "Memory and files"}
 
 
 class Forms:
@@ -30,8 +30,12 @@ class Forms:
         self._made: dict[int, Form] = {}
         self._locked = False
         self._now: int | None = None
-        #: Parameter and message of every field whose text was refused.
-        self.errors: dict[str, str] = {}
+        self._refused: dict[str, str] = {}
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Parameter and message of every field whose text was refused, or whose value does not do here."""
+        return {**self._host.problems(), **self._refused}
 
     def of(self, index: int) -> Form | None:
         """The form of a step; ``None`` where it has no parameters."""
@@ -56,14 +60,15 @@ class Forms:
 
     def what_is_wrong(self) -> str:
         """The first refused field and why, in words; "" where there is none."""
-        if not self.errors:
+        errors = self.errors
+        if not errors:
             return ""
-        name, message = next(iter(self.errors.items()))
+        name, message = next(iter(errors.items()))
         return f"{FIELDS[name].label}: {message[:1].lower()}{message[1:]}"
 
     def _heard(self, name: str, message: str) -> None:
         if message:
-            self.errors[name] = message
+            self._refused[name] = message
         else:
-            self.errors.pop(name, None)
+            self._refused.pop(name, None)
         self._on_error(name, message)

@@ -36,6 +36,11 @@ class Frames:
         self._heard_at: float | None = None
         self.abandoned = False
 
+    @property
+    def wanted(self) -> bool:
+        """Whether something new waits to be shown."""
+        return self._wanted.is_set()
+
     def want(self) -> None:
         """There is something new to show."""
         self._wanted.set()

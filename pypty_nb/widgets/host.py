@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ class Host:
     load : gives a parameter the array in a file, or None
         Called with the parameter's name and what was typed, in a thread of its own.
     files : names of the files that arrays could be read from
+    problems : what is wrong with values that the preset itself takes, by parameter
     """
 
     on_error: Callable[[str, str], None] = _unheard
@@ -39,3 +40,4 @@ class Host:
     start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None] | None = None
     load: Callable[[str, str], None] | None = None
     files: Callable[[], Sequence[str]] = tuple
+    problems: Callable[[], Mapping[str, str]] = dict

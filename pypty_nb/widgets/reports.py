@@ -1,35 +1,84 @@
-"""What has been reported of one run: the latest report, the losses, the pace."""
+"""What has been reported of one run: the latest report, every term of the loss, the pace."""
 
 from __future__ import annotations
 
+import math
 import time
 
+from pypty_nb.params import Preset
 from pypty_nb.records import EpochReport
+from pypty_nb.workspace import Scene
+from pypty_nb.workspace.scene import Event, scheduled
+
+_DATA = "data"
 
 
 class Reports:
-    """What has been reported of one run."""
+    """What has been reported of one run.
 
-    def __init__(self):
-        self.last: EpochReport | None = None
+    Parameters
+    ----------
+    before : Scene, optional
+        What is known of the run already: the curves go on from there.
+    """
+
+    def __init__(self, before: Scene | None = None):
+        self._before = before
+        self.last: EpochReport | None = before.report if before is not None else None
+        #: By epoch: the data term; every other term by its name; the data term of the patterns held out.
         self.losses: dict[int, float] = {}
+        self.terms: dict[str, dict[int, float]] = {}
+        self.validation: dict[int, float] = {}
         self._began = time.monotonic()
         self.seconds = 0.0
         self.pace = 0.0
         self.rejected = 0
         #: Of every report, shown or not; taken from here by the frame that shows them.
         self.warnings: list[str] = []
+        self._fresh = True
+        self._events: tuple[Event, ...] | None = None
+        if before is not None:
+            self._take(before)
 
     def add(self, report: EpochReport) -> None:
         """Take one more; the pace follows the latest epochs, since schedules change what an epoch costs."""
-        if self.last is not None and not report.final:
+        if not self._fresh and self.last is not None and not report.final:
             took = report.seconds - self.last.seconds
             self.pace = took if len(self.losses) < 2 else 0.7 * self.pace + 0.3 * took
         elif not report.final:
             self.pace = report.seconds
         if not report.final:
             self.rejected = 0 if report.search.accepted else self.rejected + 1
-        self.last = report
+        self.last, self._fresh = report, False
         self.warnings.extend(report.warnings)
-        self.losses[report.epoch] = float(report.terms["data"])
+        self.losses[report.epoch] = float(report.terms[_DATA])
+        for name, value in report.terms.items():
+            if name != _DATA:
+                self.terms.setdefault(name, {})[report.epoch] = float(value)
+        held_out = getattr(report, "validation", None)
+        if held_out is not None:
+            self.validation[report.epoch] = float(held_out)
         self.seconds = report.seconds
+
+    def scene(self, preset: Preset | None = None) -> Scene:
+        """The run as the views see it now; without a preset, with that of the scene before."""
+        if preset is None:
+            preset = self._before.preset if self._before is not None else Preset()
+        if self._events is None:
+            self._events = self._before.events if self._before is not None else scheduled(preset)
+        epochs = sorted(self.losses)
+        return Scene(
+            preset,
+            self.last,
+            epochs,
+            [self.losses[epoch] for epoch in epochs],
+            {name: [term.get(epoch, math.nan) for epoch in epochs] for name, term in self.terms.items()},
+            [self.validation.get(epoch, math.nan) for epoch in epochs] if self.validation else (),
+            self._events,
+            self._before.name if self._before is not None else "",
+        )
+
+    def _take(self, scene: Scene) -> None:
+        self.losses = dict(zip(scene.epochs, scene.losses, strict=True))
+        self.terms = {name: dict(zip(scene.epochs, values, strict=True)) for name, values in scene.terms.items()}
+        self.validation = dict(zip(scene.epochs, scene.validation, strict=True)) if scene.validation else {}

@@ -28,15 +28,16 @@ from pypty_nb.widgets.panels.rail import Standing
 _CHOSEN: dict[str, tuple[type[Table], ...]] = {
     "Data": (Dataset,),
     "Calibrate": (Experiment, Spatial),
+    "Orient": (),
     "Probe and object": (Beam, Refinable, Illumination, Propagation, Bandwidth),
     "Optimise": (Updating, Optimisation, LossConstraints, HandConstraints),
 }
 _PLACED = {table for tables in _CHOSEN.values() for table in tables}
 
-#: Title of each step and the tables whose form it holds; a table that no step names is under "Memory and files".
+#: Title of each step and the tables whose form it holds; a table that no step names is under "Check and run".
 STEPS: dict[str, tuple[type[Table], ...]] = {
     **_CHOSEN,
-    "Memory and files": tuple(table for table in TABLES if table not in _PLACED),
+    "Check and run": tuple(table for table in TABLES if table not in _PLACED),
     "Results": (),
 }
 
@@ -50,6 +51,7 @@ class Facts:
 
     data: str = ""
     data_error: str = ""
+    confirmed: bool = True
     errors: frozenset[str] = frozenset()
     run: str = ""
 
@@ -68,10 +70,13 @@ def standing(title: str, preset: Preset, facts: Facts) -> Standing:
         return _data(preset, facts)
     if title == "Results":
         return Standing("ok" if facts.run else "todo", facts.run or "No runs yet")
-    if title in {"Calibrate", "Probe and object"} and not has_data(preset):
+    if title in {"Calibrate", "Orient", "Probe and object"} and not has_data(preset):
         return Standing("todo", "Waits for the data")
     if title == "Calibrate":
         return _calibrate(preset)
+    if title == "Orient":
+        given = preset.is_changed("positions")
+        return Standing("ok" if given else "warn", "Positions given" if given else "Positions not set")
     if title == "Probe and object":
         return Standing("ok", f"{_probe(preset)}, {text.plural(_slices(preset), 'slice')}")
     changed = sum(preset.is_changed(name) for name in names)
@@ -83,12 +88,14 @@ def _data(preset: Preset, facts: Facts) -> Standing:
         return Standing("warn", "File not readable")
     if not has_data(preset):
         return Standing("todo", "Nothing chosen")
+    if not facts.confirmed:
+        return Standing("warn", "Confirm the scan points")
     if isinstance(preset.dataset, np.ndarray):
         shape, scan = preset.dataset.shape, preset.scan_size
         shape = (*scan, *shape[1:]) if scan is not None and len(shape) == 3 and scan[0] * scan[1] == shape[0] else shape
         return Standing("ok", text.shape(shape))
     name = Path(preset.data_path).name
-    return Standing("ok", facts.data if facts.data.startswith(name) else name)
+    return Standing("ok", facts.data.removeprefix(f"{name}: ") if facts.data.startswith(name) else name)
 
 
 def _calibrate(preset: Preset) -> Standing:

@@ -22,6 +22,11 @@ class Tasks:
         self._thread = threading.get_ident()
         self._loop = _running_loop()
 
+    @property
+    def looping(self) -> bool:
+        """Whether there is an event loop for work to run in."""
+        return self._loop is not None or _running_loop() is not None
+
     def soon(self, call: Callable[..., object], *args: Any) -> None:
         """Call in the loop's thread: at once when there already, soon when elsewhere.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from pathlib import Path
 
 MINUS, THIN = "\u2212", "\u202f"
@@ -80,3 +81,14 @@ def failure(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         said = f"{Path(str(error.filename)).name}: {error.strerror.lower()}" if error.filename else error.strerror
     return said if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {said}"
+
+
+def fixed(value: float, step: float) -> str:
+    """`value` with as many digits after the point as steps of `step` need."""
+    digits = max(0, math.ceil(-math.log10(step))) if step > 0 else 0
+    return f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def plain(value: float) -> str:
+    """A round value as it stands at an axis."""
+    return f"{value:.4g}".replace("-", MINUS)

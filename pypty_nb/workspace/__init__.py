@@ -4,7 +4,25 @@ from pypty_nb.runs import Phase, RunState
 from pypty_nb.workspace.attached import Attached
 from pypty_nb.workspace.history import History
 from pypty_nb.workspace.jobs import Job, Jobs
+from pypty_nb.workspace.patterns import PatternReader, Patterns, pattern_at
 from pypty_nb.workspace.runner import Runner
+from pypty_nb.workspace.scene import Event, Scene, scene_of
 from pypty_nb.workspace.workspace import Opened, Workspace
 
-__all__ = ["Attached", "History", "Job", "Jobs", "Opened", "Phase", "RunState", "Runner", "Workspace"]
+__all__ = [
+    "Attached",
+    "Event",
+    "History",
+    "Job",
+    "Jobs",
+    "Opened",
+    "PatternReader",
+    "Patterns",
+    "Phase",
+    "RunState",
+    "Runner",
+    "Scene",
+    "Workspace",
+    "pattern_at",
+    "scene_of",
+]

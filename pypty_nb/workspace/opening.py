@@ -40,11 +40,14 @@ class Content:
         A sentence on what it is.
     left_out : tuple of str
         One sentence on everything that could not be taken.
+    proposes : bool
+        Whether the file's own idea of its shape stands among the values.
     """
 
     values: dict[str, Any]
     found: str
     left_out: tuple[str, ...] = field(default_factory=tuple)
+    proposes: bool = False
 
 
 def content_of(path: Path, preset: Preset) -> Content:
@@ -101,7 +104,7 @@ def _patterns(path: Path, preset: Preset) -> Content:
         values |= defaults_for_other_data(preset)
     if scan is not None:
         values["scan_size"] = scan
-    return Content(values, f"{path.name}: {' × '.join(map(str, shape))}")
+    return Content(values, f"{path.name}: {' × '.join(map(str, shape))}", proposes=True)
 
 
 def _preset(path: Path) -> Content:

@@ -6,16 +6,20 @@ import asyncio
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from pypty_nb.initialize import demo_preset
+from pypty_nb.data import Dataset
+from pypty_nb.engine.build import open_measurements
+from pypty_nb.initialize import demo_preset, quick_look
 from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, starts
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import RunFolder, RunState
+from pypty_nb.workspace import paths
 from pypty_nb.workspace.arrays import read_array, split
 from pypty_nb.workspace.history import History
 from pypty_nb.workspace.opening import Content, content_of
@@ -37,12 +41,15 @@ class Opened:
         What could not be taken from it, one sentence each.
     saved : Preset
         The preset as it was opened, or last taken home.
+    confirmed : bool
+        Whether a person has agreed to what the file proposes.
     """
 
     name: str
     found: str
     left_out: tuple[str, ...]
     saved: Preset
+    confirmed: bool = True
 
 
 class Workspace:
@@ -101,6 +108,7 @@ class Workspace:
             Where the file is outside the folder, missing, or holds neither.
         """
         path = self.inside(path)
+        paths.check_parts(self.root, path)
         return self._take(content_of(path, self.preset), path.stem)
 
     def use_start(self, name: str) -> None:
@@ -130,10 +138,33 @@ class Workspace:
             raise ParameterError(*map(self.shortened, error.problems)) from error
         self.history.change({name: array}, f"load {FIELDS[name].label}")
 
+    def dataset(self) -> Dataset | None:
+        """The measurements of the preset, opened and not read; ``None`` where none are named.
+
+        Raises
+        ------
+        ParameterError, DataError
+            Where they cannot be opened, or lie outside the project folder.
+        """
+        if self.preset.dataset is None and not self.preset.data_path:
+            return None
+        return open_measurements(self.confined())
+
+    def confirm(self, values: Mapping[str, Any]) -> None:
+        """Take what the file proposes, as a person has agreed to it.
+
+        Raises
+        ------
+        ParameterError
+            Where a value is refused; then nothing has changed.
+        """
+        self.history.change(values, "confirm what the file says", replace(self.opened, confirmed=True))
+
     def _take(self, content: Content, name: str) -> str:
         saved = self.preset.copy()
         saved.update(content.values)
-        self.history.change(content.values, f"open {name}", Opened(name, content.found, content.left_out, saved.frozen()))
+        opened = Opened(name, content.found, content.left_out, saved.frozen(), not content.proposes)
+        self.history.change(content.values, f"open {name}", opened)
         return content.found
 
     def shortened(self, message: str) -> str:
@@ -148,14 +179,34 @@ class Workspace:
         ParameterError
             Where it lies outside.
         """
-        resolved = (self.root / path).resolve()
-        if not resolved.is_relative_to(self.root):
-            raise ParameterError(f"{path} lies outside the project folder {self.root}; choose a file inside it")
-        return resolved
+        return paths.inside(self.root, path)
 
-    def start(self) -> asyncio.Task[None]:
-        """Run the preset as it is now, in a new folder."""
-        return self.runner.start(self.preset, self.next_folder())
+    def path_problems(self) -> dict[str, str]:
+        """Parameter and sentence for every path of the preset that leads out of the project folder."""
+        return {name: self.shortened(words) for name, words in paths.problems(self.root, self.preset).items()}
+
+    def confined(self) -> Preset:
+        """A frozen copy of the preset, its paths in full and all inside the project folder.
+
+        Raises
+        ------
+        ParameterError
+            Where one leads out of it.
+        """
+        preset = self.preset.copy()
+        preset.update(paths.located(self.root, preset))
+        return preset.frozen()
+
+    def start(self, *, quick: bool = False) -> asyncio.Task[None]:
+        """Run the preset as it is now, in a new folder; with `quick`, a short look at it.
+
+        Raises
+        ------
+        ParameterError
+            Where one of its paths leads out of the project folder.
+        """
+        preset = self.confined()
+        return self.runner.start(quick_look(preset).frozen() if quick else preset, self.next_folder())
 
     def next_folder(self) -> Path:
         """The next free ``runs/NNN`` of the project folder, or the preset's `output_folder` where it names one."""

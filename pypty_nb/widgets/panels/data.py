@@ -1,35 +1,24 @@
-"""Step 1: choose a file of the project folder, or the demonstration; and what to start from."""
+"""Step 1: choose a file of the project folder, or the demonstration; see what is in it; and what to start from."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import ipywidgets
 
+from pypty_nb.params import ParameterError
 from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.chooser import Chooser
+from pypty_nb.widgets.panels.found import Proposal
+from pypty_nb.widgets.panels.look import Look
+from pypty_nb.widgets.panels.panel import Moment, Page, heading
 from pypty_nb.widgets.panels.starts import StartPanel
-from pypty_nb.widgets.views.parts import unseen
-from pypty_nb.workspace import Opened
-from pypty_nb.workspace.arrays import SUFFIXES as ARRAYS
 
-#: What can be opened: patterns, presets, and presets of the original program.
-SUFFIXES = (".h5", ".hdf5", ".npy", ".json", ".zip", ".pkl", ".nxs")
-_DEEP, _MANY = 4, 500
-_SKIPPED = {"runs", "node_modules", "__pycache__"}
 _LISTED = 6
 NOTHING = "Nothing chosen. Choose a file to begin, or open the demonstration."
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is called when a file (its path relative to the root), the demonstration or a named start is asked for."""
-
-    file: Callable[[Path], None]
-    demo: Callable[[], None]
-    start: Callable[[str], None]
 
 
 class DataPanel(ipywidgets.VBox):
@@ -37,118 +26,100 @@ class DataPanel(ipywidgets.VBox):
 
     Parameters
     ----------
-    root : Path
-    asked : Asked
+    page : Page
     """
 
-    def __init__(self, root: Path, asked: Asked):
-        self._root = root
-        self._starts = StartPanel(asked.start)
-        self._filter = ipywidgets.Text(placeholder="Find a file", tooltip="Find a file")
-        self._filter.add_class("pn-grow")
-        again = ipywidgets.Button(description="Refresh", tooltip="Read the folder again")
-        self._files = unseen(ipywidgets.Select(options=[], rows=5, description="Files of the project folder"))
-        self._files.add_class("pn-files")
-        self._count = ipywidgets.HTML()
-        self._count.add_class("pn-help")
-        self._open = ipywidgets.Button(description="Open file", disabled=True)
-        self._demo = ipywidgets.Button(
-            description="Open demonstration", tooltip="A simulated specimen that comes with the program"
+    def __init__(self, page: Page):
+        self._page = page
+        #: Whether a file is being read.
+        self.reading = False
+        #: Why the last file could not be opened, "" where it could.
+        self.error = ""
+        tasks = page.tasks
+        self._chooser = Chooser(
+            page.workspace.root,
+            lambda path: tasks.start(partial(self._open, path)),
+            lambda: tasks.start(partial(self._take, page.workspace.use_demo)),
         )
-        self._found = ipywidgets.HTML()
-        self._found.add_class("pn-found")
-        search, buttons = ipywidgets.HBox([self._filter, again]), ipywidgets.HBox([self._open, self._demo])
-        search.add_class("pn-searchrow")
-        buttons.add_class("pn-buttons")
-        title, head = ipywidgets.HTML("Data"), ipywidgets.HTML("File")
-        title.add_class("pn-title")
-        head.add_class("pn-h")
-        head.add_class("first")
-        super().__init__([title, head, search, self._files, self._count, buttons, self._found, self._starts])
+        self._starts = StartPanel(lambda name: tasks.soon(self._use_start, name))
+        self._found = heading("", "pn-found")
+        self._look, self._proposal = Look(page), Proposal(page)
+        head = (heading("Data", "pn-title"), heading("File", "pn-h first"))
+        super().__init__([*head, self._chooser, self._found, self._proposal, self._starts])
         self.add_class("pn-formbody")
-        self._filter.observe(lambda _change: self._show_files(), "value")
-        self._files.observe(lambda _change: self._dress(), "value")
-        again.on_click(lambda _button: self.refresh())
-        self._open.on_click(lambda _button: self._files.value and asked.file(Path(self._files.value)))
-        self._demo.on_click(lambda _button: asked.demo())
-        self._locked = False
         self._tell(NOTHING)
-        self.refresh()
 
-    def refresh(self) -> None:
-        """Read the folder again."""
-        self._paths = list(find(self._root))
-        self._show_files()
+    # ---- the step
+    def centre(self) -> ipywidgets.DOMWidget | None:
+        """Virtual image and pattern, linked."""
+        return self._look.render()
 
-    def lock(self, locked: bool) -> None:
-        """Let nothing be opened while a run is going, or a file is being read."""
-        self._locked = locked
-        self._demo.disabled = locked
-        self._starts.lock(locked)
-        self._dress()
+    def column(self) -> Sequence[ipywidgets.DOMWidget]:
+        """The files and what was found."""
+        return (self,)
 
-    def show(self, opened: Opened, error: str, *, reading: bool) -> None:
+    def enter(self) -> None:
+        """Nothing happens."""
+
+    def show(self, moment: Moment) -> None:
         """Say what is open, or why nothing new is."""
-        if reading:
+        self._chooser.lock(moment.locked)
+        self._starts.lock(moment.locked)
+        if not self.reading:
+            self._look.show(moment.preset)
+        preview = self._look.preview
+        self._proposal.show(moment, preview.dataset if preview is not None else None)
+        if self.reading:
             self._tell("Reading …")
-        elif error:
-            self._tell(error, "err")
-        elif opened.found:
-            self._tell(opened.found, "ok", _left_out(opened.left_out))
+        elif self.error:
+            self._tell(self.error, "err")
+        elif moment.opened.found:
+            self._tell(moment.opened.found, "ok", _left_out(moment.opened.left_out))
         else:
             self._tell(NOTHING)
 
-    def tell_start(self, words: str, kind: str) -> None:
-        """Say what became of the start asked for."""
-        self._starts.tell(words, kind)
+    # ---- what a person does
+    async def open_demo(self) -> bool:
+        """Take the demonstration; whether that was possible."""
+        await self._take(self._page.workspace.use_demo)
+        return not self.error
 
-    def arrays(self) -> list[str]:
-        """Files of the project folder that arrays could be read from."""
-        return [path.as_posix() for path in find(self._root, ARRAYS)]
+    async def _open(self, path: Path) -> None:
+        await self._take(partial(self._page.workspace.use_file, path))
+
+    async def _take(self, take: Callable[[], str]) -> None:
+        workspace = self._page.workspace
+        if self.reading or workspace.runner.state.busy:
+            return
+        self.reading, self.error = True, ""
+        self._page.changed()
+        try:
+            await asyncio.to_thread(take)
+        except (ValueError, OSError) as error:
+            self.error = f"File not readable: {workspace.shortened(text.failure(error))}. Choose another."
+        else:
+            opened = workspace.opened
+            self._page.log(f"opened {opened.name}")
+            self._page.bottom.clear()
+            if opened.left_out:
+                count = text.plural(len(opened.left_out), "value")
+                self._page.bottom.warn(f"{count} of {opened.name} could not be carried over; step 1 lists them", "warn")
+        finally:
+            self.reading = False
+            self._page.changed()
+
+    def _use_start(self, name: str) -> None:
+        try:
+            self._page.workspace.use_start(name)
+        except ParameterError as error:
+            self._starts.tell(text.failure(error), "err")
+        else:
+            self._starts.tell(f"Took “{name}”; data and calibration stay.", "ok")
+            self._page.log(f"took the start {name}")
 
     def _tell(self, words: str, kind: str = "", more: str = "") -> None:
         mark = text.mark(kind) + " " if kind else ""
         self._found.value = f'<div class="{kind or "m"}">{mark}{text.escape(words)}</div>{more}'
-
-    def _show_files(self) -> None:
-        words = self._filter.value.lower().split()
-        kept = [path for path in self._paths if all(word in path.as_posix().lower() for word in words)]
-        chosen = self._files.value
-        self._files.options = [(path.as_posix(), path.as_posix()) for path in kept]
-        self._files.value = chosen if chosen in {path.as_posix() for path in kept} else None
-        self._count.value = _counted(len(kept), len(self._paths))
-        self._dress()
-
-    def _dress(self) -> None:
-        self._open.disabled = self._locked or self._files.value is None
-        if self._files.value is not None:
-            try:
-                self._count.value = text.size((self._root / self._files.value).stat().st_size)
-            except OSError:
-                self._count.value = "no longer there"
-
-
-def find(root: Path, suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[Path]:
-    """Files with one of `suffixes` below `root`, relative to it; links that lead out of it are left out."""
-    seen = 0
-    for folder, names, files in os.walk(root):
-        here = Path(folder)
-        deep = len(here.relative_to(root).parts)
-        names[:] = sorted(name for name in names if deep < _DEEP and name not in _SKIPPED and not name.startswith("."))
-        for name in sorted(files):
-            path = here / name
-            if path.suffix.lower() in suffixes and not name.startswith(".") and path.resolve().is_relative_to(root):
-                yield path.relative_to(root)
-                seen += 1
-                if seen == _MANY:
-                    return
-
-
-def _counted(kept: int, count: int) -> str:
-    if not count:
-        return f"No {', '.join(SUFFIXES)} files in this folder."
-    more = f"{_MANY} and more" if count >= _MANY else str(count)
-    return f"{kept} of {more} files" if kept != count else f"{more} file{'s' if count > 1 else ''}"
 
 
 def _left_out(sentences: tuple[str, ...]) -> str:

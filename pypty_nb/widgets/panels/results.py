@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import ipywidgets
 
 from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 
 NO_RUNS = "No runs yet."
 
@@ -17,32 +19,52 @@ class ResultsPanel(ipywidgets.VBox):
 
     Parameters
     ----------
-    on_export : called when the preset is asked for
+    page : Page
     """
 
-    def __init__(self, on_export: Callable[[], None]):
-        title, preset, run = ipywidgets.HTML("Results"), ipywidgets.HTML("Preset"), ipywidgets.HTML("Latest run")
-        title.add_class("pn-title")
-        preset.add_class("pn-h")
-        preset.add_class("first")
-        run.add_class("pn-h")
-        help_text = ipywidgets.HTML("All parameters as JSON, zipped with the arrays where there are large ones.")
-        help_text.add_class("pn-help")
-        self._export = ipywidgets.Button(description="Export preset")
-        self._export.on_click(lambda _button: on_export())
-        self._exported, self._run = ipywidgets.HTML(), ipywidgets.HTML(f'<span class="m">{NO_RUNS}</span>')
-        self._exported.add_class("pn-help")
-        self._run.add_class("pn-table")
-        buttons = ipywidgets.HBox([self._export])
-        buttons.add_class("pn-buttons")
-        super().__init__([title, preset, help_text, buttons, self._exported, run, self._run])
+    def __init__(self, page: Page):
+        self._page = page
+        export = ipywidgets.Button(description="Export preset")
+        export.on_click(lambda _button: page.tasks.start(self._export))
+        self._exported, self._run = heading("", "pn-help"), heading(f'<span class="m">{NO_RUNS}</span>', "pn-table")
+        help_text = "All parameters as JSON, zipped with the arrays where there are large ones."
+        super().__init__(
+            [
+                heading("Results", "pn-title"),
+                heading("Preset", "pn-h first"),
+                heading(help_text, "pn-help"),
+                boxed(ipywidgets.HBox, "pn-buttons", export),
+                self._exported,
+                heading("Latest run", "pn-h"),
+                self._run,
+            ]
+        )
         self.add_class("pn-formbody")
 
-    def tell_exported(self, words: str) -> None:
-        """Say what was exported."""
-        self._exported.value = text.escape(words)
+    def centre(self) -> ipywidgets.DOMWidget | None:
+        """Nothing of its own."""
+        return None
+
+    def column(self) -> Sequence[ipywidgets.DOMWidget]:
+        """Export and run."""
+        return (self,)
+
+    def enter(self) -> None:
+        """Nothing happens."""
+
+    def show(self, moment: Moment) -> None:
+        """Nothing follows from how things stand."""
 
     def show_run(self, folder: Path, rows: dict[str, str]) -> None:
         """Say where the run lies and how it stands."""
         lines = "".join(f"<tr><td>{text.escape(name)}</td><td>{text.escape(value)}</td></tr>" for name, value in rows.items())
         self._run.value = f'<code class="pn-path">{text.escape(folder)}</code><table>{lines}</table>'
+
+    async def _export(self) -> None:
+        workspace = self._page.workspace
+        name, content = await asyncio.to_thread(workspace.exported)
+        self._page.stage.bridge.download(name, content)
+        workspace.mark_saved()
+        self._exported.value = text.escape(f"{name}, {text.size(len(content))}")
+        self._page.log(f"exported {name}")
+        self._page.changed()

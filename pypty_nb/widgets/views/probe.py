@@ -1,73 +1,101 @@
-"""The probe in real space: hue is phase, brightness amplitude."""
+"""The probe in real or reciprocal space: hue is phase, brightness amplitude."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import ipywidgets
 import numpy as np
 
 from pypty_nb.widgets import colour, text
-from pypty_nb.widgets.bridge import Bridge
-from pypty_nb.widgets.views.parts import counted, labelled, side
-from pypty_nb.widgets.views.picture import Frame, Picture
-from pypty_nb.widgets.views.view import Scene
+from pypty_nb.widgets.views.parts import Counted, beside, label, row, side, toggle
+from pypty_nb.widgets.views.picture import Dress, Frame, Picture
+from pypty_nb.widgets.views.stage import Stage
+from pypty_nb.widgets.views.view import View
+from pypty_nb.workspace import Scene
+from pypty_nb.workspace.pictures import reciprocal, reciprocal_pixel
 
 EMPTY = "No probe yet.<br>It appears after epoch 1."
-_THUMB = 56
+_THUMB = 88
+_FAR_SIDE = 192
 _MODES_SHOWN = 3
+Space = Literal["real", "reciprocal"]
 
 
-class Probe:
-    """View of one probe mode, with a strip of the first modes and their share of the power."""
+class Probe(View):
+    """View of one probe mode, with a strip of modes and their share of the power.
 
-    def __init__(self, bridge: Bridge):
-        self._scene: Scene | None = None
+    Parameters
+    ----------
+    run, stage
+        As for every `View`.
+    space : "real" or "reciprocal"
+    """
+
+    title = "Probe"
+
+    def __init__(self, run: Any = None, *, stage: Stage | None = None, space: Space = "real"):
         self._setting = False
+        self.space = toggle([("Real", "real"), ("Recip.", "reciprocal")], space, "Space")
+        super().__init__(run, stage=stage)
+
+    def png(self) -> bytes | None:
+        return self.picture.png()
+
+    def key(self, key: str) -> None:
+        if key in {",", "."}:
+            self.mode.value += 1 if key == "." else -1
+
+    def _make(self) -> None:
         wheel = f'<img class="pn-wheel" alt="hue is phase, brightness amplitude" src="{colour.data_url(colour.wheel())}">'
-        self._picture = Picture(bridge, "", EMPTY, wheel)
-        self._mode, self._scenario = counted("Mode"), counted("Scenario")
+        self.picture = Picture(self.stage, Dress("", EMPTY, corner=wheel))
+        self.mode, self._scenario = Counted("Mode", ", ."), Counted("Scenario")
         self._scenario.layout.display = "none"
         self._strip = ipywidgets.HTML()
         self._strip.add_class("pn-strip")
+        self._far = ipywidgets.HTML()
+        self._far.add_class("pn-large")
         fit = ipywidgets.Button(description="Fit", tooltip="Show all of the picture")
-        fit.on_click(lambda _button: self._picture.fit())
-        buttons = ipywidgets.HBox([fit])
-        buttons.add_class("pn-pair")
+        fit.on_click(lambda _button: self.picture.fit())
         column = side(
-            "Probe", *labelled("Mode", self._mode), self._scenario, *labelled("Modes and power", self._strip), buttons
+            self.head, self.space, self.mode, self._scenario, label("Modes and power"), self._strip, row(fit), self._far
         )
-        self._box = ipywidgets.HBox([self._picture.render(), column])
-        self._box.add_class("pn-view")
-        for control in (self._mode, self._scenario):
-            control.observe(self._again, "value")
+        self._box = beside(self.picture.render(), column)
+        for control in (self.space, self.mode.slider, self._scenario.slider):
+            control.observe(self._chosen, "value")
 
-    def render(self) -> ipywidgets.DOMWidget:
-        """The widget."""
-        return self._box
-
-    def update(self, scene: Scene) -> None:
-        """Show the probe of the latest report."""
-        self._scene = scene
-        if scene.report is None or scene.report.point.probe is None:
+    def _draw(self, scene: Scene) -> None:
+        point = scene.point
+        if point is None or point.probe is None:
             return
-        probe = np.asarray(scene.report.point.probe)
+        probe = np.asarray(point.probe)
         probe = probe[..., None] if probe.ndim == 3 else probe
         self._setting = True
-        self._mode.count, self._scenario.count = probe.shape[2:]
+        self.mode.count, self._scenario.count = probe.shape[2:]
+        self._setting = False
         self._scenario.layout.display = "" if self._scenario.count > 1 else "none"
-        modes = probe[..., self._scenario.value]
-        mode, every = colour.shrink(modes[..., self._mode.value])
+        modes = real = probe[..., self._scenario.value]
+        far = self.space.value == "reciprocal"
+        if far:
+            modes = reciprocal(modes)
+        mode = modes[..., self.mode.value]
         largest = float(np.abs(mode).max())
         caption = f"max <b>{text.number(largest)}</b>&ensp;hue is phase"
-        scale = scene.pixel[1] * every
-        self._picture.update(Frame(colour.wave(mode), caption=caption, scale=scale, every=every, readout=np.abs(mode)))
-        self._strip.value = _strip(modes, self._mode.value)
-        self._setting = False
+        pixel = reciprocal_pixel(mode.shape, scene.pixel, scene.preset.acc_voltage) if far else scene.pixel
+        show = partial(colour.wave, largest=largest)
+        self.picture.update(Frame(mode, show, np.abs, caption=caption, pixel=pixel, length="mrad" if far else "Å"))
+        self._strip.value = _strip(modes, self.mode.value)
+        self._far.value = "" if far else _reciprocal_thumb(real[..., self.mode.value], self.mode.value)
 
-    def _again(self, _change: Any) -> None:
-        if self._scene is not None and not self._setting:
-            self.update(self._scene)
+    def _chosen(self, _change: Any) -> None:
+        if not self._setting:
+            self._again()
+
+
+def _reciprocal_thumb(mode: np.ndarray, index: int) -> str:
+    image = colour.data_url(colour.wave(colour.shrink(reciprocal(mode), _FAR_SIDE)[0]))
+    return f'<div class="lab">Reciprocal space, mode {index + 1}</div><img class="pn-far" alt="reciprocal space" src="{image}">'
 
 
 def _strip(modes: np.ndarray, chosen: int) -> str:
@@ -76,8 +104,7 @@ def _strip(modes: np.ndarray, chosen: int) -> str:
     first = min(max(0, chosen - 1), max(0, len(share) - _MODES_SHOWN))
     rows = []
     for index in range(first, min(first + _MODES_SHOWN, len(share))):
-        every = max(1, max(modes.shape[:2]) // _THUMB)
-        image = colour.data_url(colour.wave(modes[::every, ::every, index]))
+        image = colour.data_url(colour.wave(colour.shrink(modes[..., index], _THUMB)[0]))
         current = " cur" if index == chosen else ""
         rows.append(
             f'<div class="mt{current}"><img alt="mode {index + 1}" src="{image}">'

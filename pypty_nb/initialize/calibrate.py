@@ -1,0 +1,366 @@
+"""From an experiment to calibrated values: each with its uncertainty, where it comes from, and a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from pypty_nb.data import Dataset
+from pypty_nb.data.metadata import Metadata
+from pypty_nb.initialize.aperture import Disc, disc_of_mask, fit_disc
+from pypty_nb.initialize.calibrated import QUANTITIES, Calibrated, about, as_text
+from pypty_nb.initialize.defocus import Focus, estimate_focus
+from pypty_nb.initialize.detector_pixel import agree, contradiction, detector_pixel
+from pypty_nb.initialize.experiment import AUTO, Experiment, nion_facts
+from pypty_nb.initialize.measurement import Flipped, open_measurement
+from pypty_nb.initialize.orientation import Orientation, find_orientation, turned
+from pypty_nb.initialize.preset_values import preset_values
+from pypty_nb.initialize.scan_grid import READINGS, rotation_of, scan_matrix
+from pypty_nb.initialize.shadow import Shadows, shadow_shifts
+from pypty_nb.initialize.survey import ScanMaps, survey
+from pypty_nb.initialize.trial_run import Trial, try_orientation
+from pypty_nb.initialize.virtual import mean_pattern
+from pypty_nb.params import ParameterError, Preset, as_preset
+from pypty_nb.physics.units import electron_wavelength
+
+#: A measured C10 or rotation that differs by more than this from what was stated is pointed out.
+_FOCUS_TOLERANCE, _ROTATION_TOLERANCE_DEG = 0.1, 5.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was found, and the preset made from it.
+
+    Attributes
+    ----------
+    preset : Preset
+    values : mapping of str to Calibrated
+        By the names of `QUANTITIES`.
+    disc : Disc
+    warnings : tuple of str
+        What a person should look at.
+    maps : ScanMaps, or None
+        This and the following are there where something had to be found from them.
+    shadows : Shadows, or None
+    orientation : Orientation, or None
+    focus : Focus, or None
+    trial : Trial, or None
+    """
+
+    preset: Preset
+    values: Mapping[str, Calibrated]
+    disc: Disc = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    maps: ScanMaps | None = field(default=None, repr=False)
+    shadows: Shadows | None = field(default=None, repr=False)
+    orientation: Orientation | None = field(default=None, repr=False)
+    focus: Focus | None = None
+    trial: Trial | None = field(default=None, repr=False)
+
+    @property
+    def images(self) -> dict[str, np.ndarray]:
+        """Every picture by its name: mean pattern, aperture, bright field, tilt-corrected, phase …"""
+        found: dict[str, np.ndarray] = {}
+        for part in (self.disc, self.shadows, self.orientation):
+            found.update(part.images if part is not None else {})
+        found.update({f"trial {name}": image for name, image in self.trial.images.items()} if self.trial else {})
+        return found
+
+    @property
+    def about(self) -> str:
+        """All values with tags and sources, as `Preset.to_json` can store them."""
+        return about(self.values)
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Label, value, tag and source of each quantity, for a table."""
+        return [as_text(name, value) for name, value in self.values.items()]
+
+
+def calibrate_experiment(
+    experiment: Mapping[str, Any] | Experiment, pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str] | None = None
+) -> Calibration:
+    """Calibrate a preset to an experiment.
+
+    What the user states wins over what the file says, and that over what is measured from the patterns; what none of them
+    tells is a default or an error. Disc, orientation and C10 are always measured where they are not stated.
+
+    Parameters
+    ----------
+    experiment : mapping or Experiment
+        Keys as in `Experiment`.
+    pypty_params : Preset, mapping, path, or None
+        The preset to calibrate; the defaults where there is none. It is not changed.
+
+    Raises
+    ------
+    ParameterError, DataError, OrientationError
+        `ValueError` each: what contradicts itself, is missing or cannot be told, and what to do.
+    """
+    given = experiment if isinstance(experiment, Experiment) else Experiment.of(experiment)
+    start = (Preset() if pypty_params is None else as_preset(pypty_params)).copy()
+    return _Session(given, start).calibrated()
+
+
+class _Session:
+    """The steps of one calibration, in order, and what they have found so far."""
+
+    def __init__(self, given: Experiment, start: Preset):
+        if start.recon_type != "far_field":
+            raise ParameterError(
+                "recon_type: near-field data show no bright-field disc to calibrate with; set their preset by hand"
+            )
+        self.given, self.start = given, start
+        self.raw = open_measurement(given)
+        self.flip = start.flip_ky if given.flip_ky is None else given.flip_ky
+        self.dataset: Dataset = Flipped(self.raw) if self.flip and given.masks is None else self.raw
+        self.facts: Metadata = {**(nion_facts(given.path_json) if given.path_json else {}), **self.raw.metadata}
+        self.values: dict[str, Calibrated] = {}
+        self.warnings: list[str] = []
+        self.maps: ScanMaps | None = None
+        self.shadows: Shadows | None = None
+        self.orientation: Orientation | None = None
+        self.focus: Focus | None = None
+        self.trial: Trial | None = None
+
+    def calibrated(self) -> Calibration:
+        self._voltage()
+        self.values["scan_size"] = self._scan_size()
+        self._scan_step()
+        disc = self._disc()
+        self._pixel(disc)
+        self._orient(disc)
+        self._focus(disc)
+        preset = self._preset(disc)
+        if self.orientation is not None and not self.orientation.sign_settled:
+            self.trial = try_orientation(preset, self.raw)
+            self._settle(self.trial, disc)
+            preset = self._preset(disc)
+        values = {name: self.values[name] for name in QUANTITIES if name in self.values}
+        return Calibration(
+            preset, values, disc, tuple(self.warnings), self.maps, self.shadows, self.orientation, self.focus, self.trial
+        )  # fmt: skip
+
+    # ---- microscope and scan
+    def _stated(self, name: str) -> Calibrated | None:
+        """What the user or the file says of `name`."""
+        value = getattr(self.given, name)
+        if value is not None:
+            return Calibrated(value, "user")
+        fact = self.facts.get(name)
+        return None if fact is None else Calibrated(fact.value, "file", fact.source)
+
+    def _voltage(self) -> None:
+        stated = self._stated("acc_voltage")
+        if stated is None:
+            if not self.start.is_changed("acc_voltage"):
+                raise ParameterError("acc_voltage: neither the file nor you say the voltage; give it in kV")
+            stated = Calibrated(self.start.acc_voltage, "user", "the preset")
+        self.values["acc_voltage"] = stated
+        self.wavelength = electron_wavelength(float(stated.value))
+
+    def _scan_size(self) -> Calibrated:
+        count, points = self.raw.shape[0], self.given.special_positions_A
+        if points is not None and len(points) != count:
+            raise ParameterError(f"special_positions_A: has {len(points)} points; {self.raw.name} holds {count} patterns")
+        found = Calibrated(self.given.scan_size, "user") if self.given.scan_size is not None else None
+        if found is None and self.raw.scan_shape is not None:
+            found = Calibrated(self.raw.scan_shape, "file", "the shape of the data")
+        found = found or self._stated("scan_size")
+        if found is None and self.start.scan_size is not None:
+            found = Calibrated(self.start.scan_size, "user", "the preset")
+        if found is None and points is not None:
+            return Calibrated((1, count), "default", "positions are given point by point")
+        if found is None:
+            side = round(count**0.5)
+            if side * side != count:
+                raise ParameterError(
+                    f"scan_size: {self.raw.name} holds {count} patterns in one row and nothing says how the scan is divided; "
+                    f"give scan_size as (slow, fast), for instance {_divisions(count)}"
+                )
+            self.warnings.append(f"scan_size: nothing states it; {count} patterns are taken for a square of {side} × {side}")
+            return Calibrated((side, side), "guessed", "the patterns fill a square")
+        rows, columns = (int(n) for n in found.value)
+        if rows * columns != count:
+            raise ParameterError(
+                f"scan_size: {rows} × {columns} points are {rows * columns}, but {self.raw.name} holds {count} patterns; "
+                f"that would be {_divisions(count)}, or patterns are missing"
+            )
+        return replace(found, value=(rows, columns))
+
+    def _scan_step(self) -> None:
+        step = self._stated("scan_step_A")
+        if self.given.special_positions_A is not None:
+            if step is not None:
+                self.values["scan_step_A"] = step
+            return
+        columns = self.values["scan_size"].value[1]
+        fov = self._stated("fov_nm")
+        if fov is not None and columns > 1:
+            fov = Calibrated(10 * float(fov.value) / (columns - 1), fov.tag, f"fov_nm {fov.value:g} over {columns} points")
+            if step is not None and not agree(float(step.value), fov.value):
+                what = f"scan_step_A is {step.value:g} Å, but {fov.source} is {fov.value:.4g} Å"
+                self.warnings.extend(contradiction(what, fatal=step.tag == fov.tag == "user"))
+            if step is None or (step.tag == "file" and fov.tag == "user"):
+                step = fov
+        if step is None:
+            raise ParameterError("scan_step_A: neither the file nor you say the scan step; give it in Å, or fov_nm")
+        self.values["scan_step_A"] = replace(step, value=float(step.value))
+
+    # ---- disc and detector
+    def _disc(self) -> Disc:
+        if self.given.masks is not None:
+            if len(self.dataset.shape) != 2 or self.dataset.shape[1] != len(self.given.masks):
+                raise ParameterError(f"masks: {len(self.given.masks)} detectors; the data are {self.dataset.shape}")
+            signals = self.raw.read(np.arange(self.raw.shape[0]))
+            pattern = np.tensordot(signals.mean(axis=0), self.given.masks, axes=1)
+            pattern = pattern[::-1] if self.flip else pattern
+        else:
+            pattern = mean_pattern(self.dataset)
+        if self.given.aperture is not None:
+            disc, tag, how = disc_of_mask(self.given.aperture > 0, pattern), "user", "the aperture given"
+        else:
+            threshold = self.given.bright_threshold or 0.5
+            disc, tag, how = (
+                fit_disc(pattern, threshold),
+                "measured",
+                f"edge of the mean pattern at {threshold:g} of its height",
+            )
+        self.values["centre"] = Calibrated(disc.centre, tag, how, disc.centre_uncertainty)
+        self.values["radius"] = Calibrated(disc.radius, tag, how, disc.radius_uncertainty)
+        return disc
+
+    def _pixel(self, disc: Disc) -> None:
+        size = detector_pixel(
+            self._stated("rez_pixel_size_mrad"),
+            self._stated("rez_pixel_size_A"),
+            self._stated("conv_semiangle_mrad"),
+            disc,
+            self.wavelength,
+        )
+        self.values.update(size.values)
+        self.warnings.extend(size.warnings)
+
+    # ---- orientation and focus
+    def _orient(self, disc: Disc) -> None:
+        given, axes = self.given, self.given.transform_axis_matrix
+        rotation = given.PLRotation_deg
+        raster = given.special_positions_A is None and given.masks is None
+        if isinstance(rotation, float) or not raster:
+            if rotation == AUTO or (given.masks is not None and rotation is None):
+                raise ParameterError(
+                    "PLRotation_deg: can be found from whole patterns on a raster only; give it, and transform_axis_matrix"
+                )
+            angle, turn = float(rotation or 0.0), np.eye(2) if axes is None else axes
+            self.matrix = scan_matrix(angle, turn)
+            self.values["PLRotation_deg"] = Calibrated(angle, "default" if rotation is None else "user")
+            self.values["transform_axis_matrix"] = Calibrated(turn, "default" if axes is None else "user")
+        else:
+            maps, shadows = self._looked_at(disc)
+            turn = None if axes is None else _turn_of(axes)
+            self.orientation = find_orientation(maps, shadows, axes=turn, c10_sign=self._c10_sign())
+            self._take_orientation()
+
+    def _looked_at(self, disc: Disc) -> tuple[ScanMaps, Shadows]:
+        if self.maps is None or self.shadows is None:
+            self.maps = survey(self.dataset, disc, self.values["scan_size"].value)
+            self.shadows = shadow_shifts(self.maps)
+        return self.maps, self.shadows
+
+    def _c10_sign(self) -> int:
+        """The sign of C10 where the user states it."""
+        given = self.given
+        if given.defocus is None and given.aberrations is None:
+            return 0
+        first = 0.0 if given.aberrations is None or not len(given.aberrations) else float(given.aberrations[0])
+        return int(np.sign((given.defocus or 0.0) + first))
+
+    def _take_orientation(self) -> None:
+        found, axes = self.orientation, self.given.transform_axis_matrix
+        assert found is not None
+        tag = "measured" if found.sign_settled else "guessed"
+        how = f"{found.source}; 180° by {found.sign_source}" if found.sign_score else found.source
+        if axes is None:
+            rotation = found.rotation_deg
+            self.matrix = found.matrix
+            self.values["transform_axis_matrix"] = Calibrated(READINGS[found.reading], tag, f"{found.reading}: {how}")
+        else:
+            rotation = rotation_of(found.matrix, _turn_of(axes))
+            self.matrix = scan_matrix(rotation, axes)
+            self.values["transform_axis_matrix"] = Calibrated(axes, "user")
+        self.values["PLRotation_deg"] = Calibrated(rotation, tag, how, found.uncertainty_deg)
+
+    def _focus(self, disc: Disc) -> None:
+        given = self.given
+        aberrations = given.aberrations
+        if aberrations is not None:
+            self.values["aberrations"] = Calibrated(aberrations, "user")
+        if given.defocus is not None:
+            self.values["defocus"] = Calibrated(given.defocus, "user")
+        elif aberrations is not None and len(aberrations) and aberrations[0]:
+            self.values["defocus"] = Calibrated(0.0, "default", "C10 is among the aberrations")
+        elif given.masks is not None:
+            raise ParameterError("defocus: signals of virtual detectors do not tell C10; give it in Å, 0 for a focused beam")
+        elif given.special_positions_A is not None:
+            raise ParameterError("defocus: C10 is measured on a raster only; give it in Å, 0 for a focused beam")
+        else:
+            self.values["defocus"] = self._measured_focus(disc)
+
+    def _measured_focus(self, disc: Disc) -> Calibrated:
+        _, shadows = self._looked_at(disc)
+        pixel = 1e-3 * self.values["rez_pixel_size_mrad"].value
+        focus = estimate_focus(shadows, self.matrix, self.values["scan_step_A"].value, pixel)
+        self.focus = focus
+        nominal = self.facts.get("defocus_magnitude")
+        if not shadows.clear:
+            if nominal is None:
+                return Calibrated(0.0, "guessed", "the shadow images do not move: near focus", focus.uncertainty)
+            self.warnings.append("defocus: the shadow images tell nothing; the file's magnitude is taken as underfocus")
+            return Calibrated(-abs(float(nominal.value)), "guessed", nominal.source)
+        if nominal is not None and not agree(abs(focus.c10), abs(float(nominal.value)), _FOCUS_TOLERANCE):
+            self.warnings.append(
+                f"defocus: |C10| is measured as {abs(focus.c10):.4g} Å; {nominal.source} says {nominal.value:g} Å"
+            )
+        if abs(focus.misfit_deg) > _ROTATION_TOLERANCE_DEG:
+            self.warnings.append(
+                f"PLRotation_deg: the shadow images would have the scan turned by {focus.misfit_deg:.0f}° more than stated"
+            )
+        return Calibrated(focus.c10, "measured", "shifts of the shadow images", focus.uncertainty)
+
+    def _settle(self, trial: Trial, disc: Disc) -> None:
+        """Turn everything by 180° where the trial says so."""
+        assert self.orientation is not None and self.maps is not None
+        before = self.orientation.matrix
+        self.orientation = turned(self.orientation, self.maps, trial.score, "a trial reconstruction: dense matter absorbs")
+        if not self.orientation.sign_settled:
+            self.warnings.append(
+                "PLRotation_deg: this way round or turned by 180° (with C10 of the other sign) cannot be told from these data; "
+                "state the sign of C10 in defocus, or see whether dense matter is bright in the phase"
+            )
+        self._take_orientation()
+        if self.focus is not None and np.vdot(before, self.orientation.matrix) < 0:
+            self._focus(disc)
+
+    # ---- the preset
+    def _preset(self, disc: Disc) -> Preset:
+        preset = self.start.copy()
+        found = preset_values(self.given, self.start, self.values, disc, self.matrix)
+        self.values.update(found.values)
+        self.warnings.extend(text for text in found.warnings if text not in self.warnings)
+        preset.update(found.parameters | {"flip_ky": self.flip})
+        return preset
+
+
+def _turn_of(axes: np.ndarray) -> np.ndarray:
+    """The rotation or mirroring in `axes`, (2, 2), without its stretching."""
+    left, _, right = np.linalg.svd(np.asarray(axes, np.float64))
+    return left @ right
+
+
+def _divisions(count: int) -> str:
+    """Ways to divide `count` patterns into rows and columns, those nearest a square first."""
+    rows = [n for n in range(int(count**0.5), 1, -1) if count % n == 0][:3]
+    return " or ".join(f"{n} × {count // n}" for n in rows) or f"1 × {count}"

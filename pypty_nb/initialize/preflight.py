@@ -1,0 +1,280 @@
+"""Before a run: whether it can run, what it will take, and whether the measurement supports it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from pypty_nb.backend import GIB
+from pypty_nb.initialize.copying import Params
+from pypty_nb.initialize.transforms import on_detector
+from pypty_nb.initialize.trial import Trial, free_bytes, memory_bytes, posed, seconds_per_epoch
+from pypty_nb.params import ParameterError, as_preset
+from pypty_nb.physics.grids import band_limit
+
+Standing = Literal["ok", "amber", "red"]
+_WORST_FIRST: tuple[Standing, ...] = ("red", "amber", "ok")
+
+#: Bunk et al., Ultramicroscopy 108, 481 (2008): below about 60 % the reconstruction suffers.
+_OVERLAP = 0.6
+#: Share of the probe's intensity in the circle that is called its diameter, and of its spectrum in its angle.
+_PROBE_SHARE, _ANGLE_SHARE = 0.9, 0.95
+#: Share of the window's width along each side that is its border, and of the intensity that may lie there.
+_BORDER, _BORDER_SHARE = 1 / 16, 0.02
+#: Share of the counts that may lie where the model is dark.
+_BEYOND_BAND = 0.02
+_FEW_COUNTS = 100
+_FILLED = 0.8
+
+
+@dataclass(frozen=True)
+class PreflightLine:
+    """One line of the card.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at; the parameter's name where one is at fault.
+    value : str
+        What was found, in words.
+    standing : "ok", "amber" or "red"
+        Red cannot run.
+    advice : str
+        What to change; empty where nothing.
+    """
+
+    name: str
+    value: str
+    standing: Standing = "ok"
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class PreflightReport:
+    """The card.
+
+    Attributes
+    ----------
+    lines : tuple of PreflightLine
+    seconds_per_epoch : float, or None
+        Measured on a few patterns; ``None`` where the preset cannot run.
+    memory_bytes : int, or None
+        What the run needs where the arithmetic is done.
+    """
+
+    lines: tuple[PreflightLine, ...]
+    seconds_per_epoch: float | None = None
+    memory_bytes: int | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """The worst of the lines."""
+        found = {line.standing for line in self.lines}
+        return next(standing for standing in _WORST_FIRST if standing in found)
+
+    @property
+    def can_run(self) -> bool:
+        """Whether no line is red."""
+        return self.standing != "red"
+
+
+def preflight(pypty_params: Params) -> PreflightReport:
+    """Look at a preset as a run would, with a handful of its patterns; nothing is written anywhere.
+
+    What keeps it from running stands first, red, every reason at once in the engine's own words. Counts that cannot be used are
+    found in the patterns of the sample only.
+
+    Parameters
+    ----------
+    pypty_params : Preset, mapping or path of a preset
+    """
+    try:
+        trial, problems = posed(as_preset(pypty_params))
+    except ParameterError as error:
+        trial, problems = None, error.problems
+    if trial is None:
+        return PreflightReport(tuple(_problem(problem) for problem in problems))
+    seconds, memory = seconds_per_epoch(trial), memory_bytes(trial)
+    lines = [_data(trial), _memory(trial, memory), _time(trial, seconds), _wavelength(trial), _object(trial), _dose(trial)]
+    if not trial.outline.setup.optics.near_field:
+        lines += _beam(trial)
+    return PreflightReport(tuple(lines), seconds, memory)
+
+
+def _problem(sentence: str) -> PreflightLine:
+    name, _, rest = sentence.partition(": ")
+    what, _, advice = (rest or sentence).partition("; ")
+    return PreflightLine(name if rest else "preset", what, "red", advice)
+
+
+def _judged(name: str, words: str, advice: str, *, amber: bool) -> PreflightLine:
+    return PreflightLine(name, words, "amber", advice) if amber else PreflightLine(name, words)
+
+
+def _data(trial: Trial) -> PreflightLine:
+    shape, totals = trial.outline.dataset.shape, trial.measurements.summary.totals
+    kind = f"patterns of {shape[1]} × {shape[2]} px" if len(shape) == 3 else f"rows of {shape[1]} virtual detectors"
+    part = "" if trial.count == shape[0] else f"{trial.count} of "
+    empty = int((totals <= 0).sum())
+    if empty:
+        advice = "find them in a virtual image and leave them out with sequence"
+        return PreflightLine("Data", f"{empty} of {len(totals)} patterns looked at hold no counts", "amber", advice)
+    return PreflightLine("Data", f"{part}{shape[0]} {kind}")
+
+
+def _memory(trial: Trial, needed: int) -> PreflightLine:
+    free, total = free_bytes(trial)
+    words = f"{_size(needed)} needed"
+    if not total:
+        return PreflightLine("Memory", words)
+    words += f", {_size(free)} of {_size(total)} free"
+    advice = "lower hist_length or compute_batch, set default_dtype to single, or leave load_one_by_one on"
+    if needed > total:
+        return PreflightLine("Memory", words, "red", advice)
+    return _judged("Memory", words, advice, amber=needed > _FILLED * free)
+
+
+def _time(trial: Trial, seconds: float) -> PreflightLine:
+    epochs = max(trial.preset.epoch_max - trial.preset.epoch_prev, 0)
+    words = f"{_duration(seconds)} an epoch, {_duration(seconds * epochs)} for {epochs} epochs on {trial.outline.backend.name}"
+    if not epochs:
+        return PreflightLine("Time", words, "amber", "raise epoch_max; the run ends where it starts")
+    return PreflightLine("Time", words)
+
+
+def _wavelength(trial: Trial) -> PreflightLine:
+    wavelength, preset = trial.outline.setup.optics.wavelength, trial.preset
+    words = f"{wavelength:.5f} Å at {preset.acc_voltage:g} kV"
+    if preset.is_changed("acc_voltage"):
+        return PreflightLine("Wavelength", words)
+    return PreflightLine("Wavelength", words, "amber", "this voltage is the default; set acc_voltage to the microscope's")
+
+
+def _object(trial: Trial) -> PreflightLine:
+    y, x, slices, modes = trial.point.obj.shape
+    height, width = (0.1 * n * size for n, size in zip((y, x), trial.outline.setup.geometry.pixel_size, strict=True))
+    more = f", {slices} slices" * (slices > 1) + f", {modes} modes" * (modes > 1)
+    return PreflightLine("Object", f"{y} × {x} px, {height:.3g} × {width:.3g} nm{more}; every position lies inside")
+
+
+def _dose(trial: Trial) -> PreflightLine:
+    counts = trial.measurements.summary.mean_total
+    step = _step(trial)
+    dose = f", {counts / step**2:.3g} a square ångström" if step > 0 else ""
+    words = f"{counts:.3g} counts a pattern{dose} (electrons, where the detector counts them)"
+    if counts < _FEW_COUNTS and trial.preset.algorithm != "ml":
+        return PreflightLine("Dose", words, "amber", "so few counts are Poisson's: set algorithm to ml")
+    return PreflightLine("Dose", words)
+
+
+def _beam(trial: Trial) -> Iterator[PreflightLine]:
+    """What the probe tells, far field."""
+    backend, geometry = trial.outline.backend, trial.outline.setup.geometry
+    probe = backend.to_host(trial.point.probe)
+    probe = probe.reshape(*probe.shape[:2], -1)
+    intensity = (np.abs(probe) ** 2).sum(axis=2)
+    yield _overlap(trial, 2 * _radius(intensity, geometry.pixel_size, _PROBE_SHARE))
+    yield _window(trial, intensity)
+    if trial.outline.setup.masks is None:
+        yield _band(trial)
+    spectrum = np.fft.fftshift((np.abs(np.fft.fft2(probe, axes=(0, 1))) ** 2).sum(axis=2))
+    steps = (1 / (geometry.window[0] * geometry.pixel_size[0]), 1 / (geometry.window[1] * geometry.pixel_size[1]))
+    yield _slices(trial, trial.outline.setup.optics.wavelength * _radius(spectrum, steps, _ANGLE_SHARE))
+
+
+def _overlap(trial: Trial, diameter: float) -> PreflightLine:
+    step = _step(trial)
+    if step <= 0:
+        return PreflightLine("Overlap", "all patterns from one place", "amber", "check positions and the scan step")
+    overlap = 1 - step / diameter
+    if overlap <= 0:
+        words = f"none: probe {diameter:.3g} Å across, step {step:.3g} Å"
+    else:
+        words = f"{100 * overlap:.0f} % of the probe's {diameter:.3g} Å, step {step:.3g} Å"
+    advice = (
+        f"60 % or more is wanted: a step of {0.4 * diameter:.2g} Å or a probe of {2.5 * step:.2g} Å; check C10 and the step"
+    )
+    return _judged("Overlap", words, advice, amber=overlap < _OVERLAP)
+
+
+def _window(trial: Trial, intensity: np.ndarray) -> PreflightLine:
+    geometry = trial.outline.setup.geometry
+    ny, nx = geometry.window
+    by, bx = (max(1, round(n * _BORDER)) for n in (ny, nx))
+    share = 1 - intensity[by : ny - by, bx : nx - bx].sum() / intensity.sum()
+    height, width = (n * size for n, size in zip((ny, nx), geometry.pixel_size, strict=True))
+    words = f"{height:.3g} × {width:.3g} Å, {100 * share:.2g} % of the probe at its border"
+    advice = "the detector's pixels are coarse for this probe: raise upsample_pattern, or check C10 and the pixel size"
+    return _judged("Window", words, advice, amber=share > _BORDER_SHARE)
+
+
+def _band(trial: Trial) -> PreflightLine:
+    geometry, layout = trial.outline.setup.geometry, trial.outline.setup.layout
+    limit = np.fft.fftshift(band_limit(geometry.window, geometry.pixel_size, geometry.cutoff, geometry.rolloff))
+    pattern = trial.measurements.summary.mean_pattern
+    dark = 1 - on_detector(limit, layout) / layout.upsample**2
+    share = float((pattern * dark).sum() / pattern.sum())
+    words = f"pixels of {_pair(geometry.pixel_size)} Å; {100 * share:.2g} % of the counts lie beyond the band limit"
+    if share <= _BEYOND_BAND:
+        return PreflightLine("Sampling", words)
+    quarter = math.ceil(max(layout.window) / 4)
+    pad = f"raise data_pad to {quarter} px, with the pixel size that goes with it, or" if not layout.pad else "raise"
+    return PreflightLine("Sampling", words, "amber", f"no model can reach these: {pad} damping_cutoff_multislice towards 1")
+
+
+def _slices(trial: Trial, angle: float) -> PreflightLine:
+    """λ/α²: half of the depth of field 2λ/α² of Jacobsen, Optics Letters 43, 4811 (2018)."""
+    optics = trial.outline.setup.optics
+    depth = optics.wavelength / angle**2
+    words = f"depth of focus λ/α² {depth:.3g} Å at {1e3 * angle:.3g} mrad"
+    if optics.slices == 1:
+        return PreflightLine("Thickness", f"one slice, for a specimen thinner than that; {words}")
+    thickest = max(optics.distances)
+    words = f"{optics.slices} slices, {thickest:.3g} Å apart; {words}"
+    if thickest > depth:
+        total = sum(optics.distances) if len(optics.distances) > 1 else optics.slices * thickest
+        return PreflightLine(
+            "Thickness", words, "amber", f"take {math.ceil(total / depth)} slices or more for these {total:.3g} Å"
+        )
+    return PreflightLine("Thickness", words)
+
+
+def _step(trial: Trial) -> float:
+    """The median distance of a position to its nearest neighbour, Å."""
+    places = trial.outline.backend.to_host(trial.point.positions) * np.array(trial.outline.setup.geometry.pixel_size)
+    if trial.terms.sequence is not None:
+        places = places[list(trial.terms.sequence)]
+    if len(places) < 2:
+        return 0.0
+    return float(np.median(KDTree(places).query(places, k=2)[0][:, 1]))
+
+
+def _radius(image: np.ndarray, pixel_size: tuple[float, float], share: float) -> float:
+    """Of the circle about the centre of mass that holds `share` of `image`, in the unit of `pixel_size`."""
+    y, x = (np.arange(n) * size for n, size in zip(image.shape, pixel_size, strict=True))
+    total = image.sum()
+    centre = (image.sum(axis=1) @ y) / total, (image.sum(axis=0) @ x) / total
+    radius = np.hypot.outer(y - centre[0], x - centre[1]).ravel()
+    order = np.argsort(radius)
+    held = np.cumsum(image.ravel()[order])
+    # a pixel is no point: one alone has half its side
+    return max(float(radius[order][np.searchsorted(held, share * total)]), 0.5 * max(pixel_size))
+
+
+def _pair(sizes: tuple[float, float]) -> str:
+    return f"{sizes[0]:.3g}" if sizes[0] == sizes[1] else f"{sizes[0]:.3g} × {sizes[1]:.3g}"
+
+
+def _size(size: float) -> str:
+    return f"{size / GIB:.2g} GiB" if size >= 0.1 * GIB else f"{size / 2**20:.0f} MiB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

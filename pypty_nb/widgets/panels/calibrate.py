@@ -1,0 +1,194 @@
+"""Step 2: the disc of the mean pattern, the size of a pixel, and what was measured, file for file and value for value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets
+import numpy as np
+
+from pypty_nb.initialize.aperture import Disc
+from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.look import scaled
+from pypty_nb.widgets.panels.measuring import Measuring
+from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
+from pypty_nb.widgets.panels.plots import Curve
+from pypty_nb.widgets.views.parts import toggle, unseen
+from pypty_nb.widgets.views.picture import Dress, Frame, Picture
+from pypty_nb.widgets.views.surfaces import Overlay
+from pypty_nb.workspace.calibration import PIXEL_UNITS, Geometry
+
+_EMPTY = "The mean pattern appears here once it is measured.<br>Press Measure at the right."
+_AROUND = np.linspace(0, 2 * np.pi, 181)
+_MINUS = re.compile(r"(?<!e)-(?=\d)")
+_NOT_SHOWN = {"aberrations", "scan_size", "transform_axis_matrix", "data_pad"}
+
+
+class CalibratePanel:
+    """Measure, look, accept.
+
+    Parameters
+    ----------
+    page : Page
+    measuring : Measuring
+    """
+
+    def __init__(self, page: Page, measuring: Measuring):
+        self._page, self._measuring = page, measuring
+        self._drawn: Any = None
+        self._picture = Picture(page.stage, Dress("inferno", _EMPTY))
+        self._scale = toggle([("Linear", "linear"), ("Root", "root"), ("Log", "log")], "log", "Scale of the counts")
+        self._scale.observe(lambda _change: self._draw(), "value")
+        self._fit, self._curve = heading("", "pn-table"), Curve(log=True)
+        head = boxed(ipywidgets.HBox, "pn-vh", heading("Mean pattern", "pn-vt"), self._scale)
+        self._centre = boxed(
+            ipywidgets.Box,
+            "pn-calibrate",
+            boxed(ipywidgets.VBox, "pn-half", head, self._picture.render()),
+            boxed(
+                ipywidgets.VBox, "pn-beside", heading("<b>Disc fit</b>", ""), self._fit,
+                heading('<b>Radial mean</b><br><span class="m s">counts against radius in px</span>', ""), self._curve.render(),
+            ),
+        )  # fmt: skip
+        self._value = unseen(
+            ipywidgets.Text(description="Detector pixel", continuous_update=False, placeholder="from the file")
+        )
+        self._unit = unseen(ipywidgets.Dropdown(options=list(PIXEL_UNITS), description="Unit of the detector pixel"))
+        self._angle = unseen(ipywidgets.Text(description="Semi-angle", continuous_update=False, placeholder="from the file"))
+        self._same, self._wrong, self._rows = heading("", "pn-table"), heading("", "pn-help"), heading("", "pn-table pn-facts")
+        self._column = boxed(
+            ipywidgets.VBox, "pn-formbody",
+            heading("Calibrate", "pn-title"), heading("Detector pixel size", "pn-h first"),
+            boxed(ipywidgets.HBox, "pn-pair pn-stated", heading("Pixel size", "pn-l"), self._value, self._unit),
+            boxed(ipywidgets.HBox, "pn-pair pn-stated", heading("Semi-angle", "pn-l"), self._angle, heading("mrad", "m s")),
+            self._wrong, self._same, *measuring.buttons(), self._rows,
+        )  # fmt: skip
+        for field in (self._value, self._unit, self._angle):
+            field.observe(lambda _change: self._stated(), "value")
+
+    def centre(self) -> ipywidgets.DOMWidget | None:
+        """The mean pattern with the disc, and its fit."""
+        return self._centre
+
+    def column(self) -> Sequence[ipywidgets.DOMWidget]:
+        """Pixel size, and what was measured."""
+        return (self._column,)
+
+    def enter(self) -> None:
+        """Draw what has been measured."""
+        self._draw()
+
+    def show(self, moment: Moment) -> None:
+        """Show what has been measured, once it is new."""
+        self._measuring.show(moment)
+        for field in (self._value, self._unit, self._angle):
+            field.disabled = moment.locked
+        found = self._measuring.found
+        if found is not self._drawn:
+            self._drawn = found
+            self._draw()
+
+    # ---- what a person does
+    def _stated(self) -> None:
+        """Take what is typed as stated, in the unit chosen."""
+        stated = self._measuring.stated
+        for name in ("rez_pixel_size_mrad", "rez_pixel_size_A", "conv_semiangle_mrad"):
+            stated.pop(name, None)
+        self._wrong.value = ""
+        try:
+            angle, value = (_positive(field.value) for field in (self._angle, self._value))
+        except ValueError as error:
+            self._wrong.value = f'<div class="err">{text.mark("err")} {text.escape(error)}</div>'
+            return
+        if angle is not None:
+            stated["conv_semiangle_mrad"] = angle
+        if value is not None:
+            mrad = self._geometry(angle).mrad(value, str(self._unit.value))
+            if mrad is None:
+                self._wrong.value = f'<div class="err">{text.mark("err")} A disc radius needs the semi-angle, below.</div>'
+                return
+            stated["rez_pixel_size_mrad"] = mrad
+            # both stated could contradict each other within what typing rounds off
+            if self._unit.value == "px, disc radius":
+                stated.pop("conv_semiangle_mrad", None)
+            self._say(mrad, angle)
+
+    def _geometry(self, angle: float | None) -> Geometry:
+        preset = self._page.workspace.preset
+        found = self._measuring.found
+        side = self._measuring.side
+        binned = side // preset.data_bin * preset.upsample_pattern
+        pad = found.values["data_pad"].value if found is not None else preset.data_pad
+        stated = found.values.get("conv_semiangle_mrad") if found is not None else None
+        return Geometry(preset.acc_voltage, binned + 2 * pad, angle if angle is not None else stated and float(stated.value))
+
+    # ---- showing
+    def _draw(self) -> None:
+        found = self._measuring.found
+        if found is None:
+            self._rows.value = self._fit.value = self._same.value = ""
+            self._curve.clear()
+            if self._picture.frame is not None:
+                self._picture.clear("Press Measure at the right.")
+            return
+        disc, shape = found.disc, scaled(str(self._scale.value))
+        pattern = disc.images["mean pattern"]
+        low, high = float(shape(pattern.min())), float(shape(np.percentile(pattern, 99.98)))
+        mrad = float(found.values["rez_pixel_size_mrad"].value)
+        caption = f"min <b>{text.number(pattern.min())}</b>&ensp;max <b>{text.number(pattern.max())}</b> counts"
+        self._picture.update(
+            Frame(pattern, show=shape, limits=(low, max(high, low + 1e-9)), caption=caption, pixel=(mrad, mrad), length="mrad")
+        )
+        middle = (disc.centre[0] + 0.5, disc.centre[1] + 0.5)
+        circle = np.stack([middle[0] + disc.radius * np.sin(_AROUND), middle[1] + disc.radius * np.cos(_AROUND)], axis=1)
+        self._picture.overlay(Overlay(outline=circle, chosen=middle))
+        self._fit.value = _fit_table(disc)
+        self._curve.show(np.arange(len(disc.profile), dtype=float), disc.profile, (disc.radius,))
+        self._say(mrad, None)
+        self._rows.value = rows_table(
+            [row for name, row in zip(found.values, found.rows(), strict=True) if name not in _NOT_SHOWN]
+        )
+
+    def _say(self, mrad: float, angle: float | None) -> None:
+        rows = "".join(
+            f"<tr><td>{text.escape(unit)}</td><td><b>{text.number(value, 4)}</b></td></tr>"
+            for unit, value in self._geometry(angle).told(mrad).items()
+        )
+        self._same.value = f'<div class="m s">the same, in</div><table>{rows}</table>'
+
+
+def rows_table(rows: Sequence[tuple[str, str, str, str]]) -> str:
+    """HTML of label, value, tag and source of each quantity."""
+    lines = (
+        f"<tr><td>{text.escape(label)}</td><td><b>{text.escape(_MINUS.sub(text.MINUS, value))}</b></td></tr>"
+        f'<tr class="src"><td colspan="2"><i>{text.escape(tag)}</i> {text.escape(source)}</td></tr>'
+        for label, value, tag, source in rows
+    )
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _fit_table(disc: Disc) -> str:
+    spread = f" ± {disc.radius_uncertainty:.2f}" if disc.radius_uncertainty else ""
+    rows = (
+        ("Radius", f"{disc.radius:.2f}{spread}", "px"),
+        ("Centre y", f"{disc.centre[0]:.2f} ± {disc.centre_uncertainty:.2f}", "px"),
+        ("Centre x", f"{disc.centre[1]:.2f} ± {disc.centre_uncertainty:.2f}", "px"),
+        ("Ellipticity", f"{100 * disc.ellipticity:.1f}", "%"),
+    )
+    lines = "".join(f"<tr><td>{name}</td><td><b>{value}</b></td><td>{unit}</td></tr>" for name, value, unit in rows)
+    return f'<div class="m s">Edge at half height over {text.count(len(disc.edges))} directions.</div><table>{lines}</table>'
+
+
+def _positive(typed: str) -> float | None:
+    """The number typed, ``None`` for nothing."""
+    if not typed.strip():
+        return None
+    try:
+        value = float(typed.replace(",", "."))
+    except ValueError:
+        raise ValueError(f"Takes a number, got {typed!r:.40}.") from None
+    if not value > 0 or value == float("inf"):
+        raise ValueError(f"Must be above 0, got {typed!r:.40}.")
+    return value

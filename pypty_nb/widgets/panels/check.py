@@ -1,0 +1,112 @@
+"""Step 6: the pre-flight card, a quick look, and what a run writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import ipywidgets
+
+from pypty_nb.initialize.preflight import PreflightLine, PreflightReport, preflight
+from pypty_nb.params import FIELDS, Preset
+from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
+from pypty_nb.widgets.steps import has_data
+
+_MARKS = {"ok": "ok", "amber": "warn", "red": "err"}
+_NO_DATA = "Nothing to check yet. Choose a file in step 1, or open the demonstration."
+
+
+class CheckPanel:
+    """The card is made when the step is entered, and again when asked for.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    def __init__(self, page: Page):
+        self._page = page
+        self._checked: Preset | None = None
+        self._busy = False
+        #: The latest card, ``None`` where the preset has changed since.
+        self.report: PreflightReport | None = None
+        self._when, self._card = heading("", "pn-now m s"), heading("", "pn-card")
+        foot = heading("Amber never blocks a run. A red line does, and says why.", "m s")
+        head = boxed(ipywidgets.HBox, "pn-vh", heading("Before you run", "pn-vt"), self._when)
+        self._centre = boxed(ipywidgets.VBox, "pn-check", head, self._card, foot)
+        self._look = ipywidgets.Button(description="Quick look", tooltip="A short run that shows what is there")
+        self._again = ipywidgets.Button(description="Check again")
+        self._look.on_click(lambda _button: page.tasks.soon(page.quick_look))
+        self._again.on_click(lambda _button: page.tasks.start(self.check))
+        help_text = "One slice, one mode, every second pattern, 20 epochs."
+        self._column = boxed(
+            ipywidgets.VBox, "pn-formbody",
+            heading("Check and run", "pn-title"), heading("Quick look", "pn-h first"), heading(help_text, "pn-help"),
+            boxed(ipywidgets.HBox, "pn-buttons", self._look), heading("Pre-flight", "pn-h"),
+            boxed(ipywidgets.HBox, "pn-buttons", self._again),
+        )  # fmt: skip
+
+    def centre(self) -> ipywidgets.DOMWidget | None:
+        """The card."""
+        return self._centre
+
+    def column(self) -> Sequence[ipywidgets.DOMWidget]:
+        """Quick look, and another check."""
+        return (self._column,)
+
+    def enter(self) -> None:
+        """Check, where the preset is another than the one checked last."""
+        if self._checked is None or self._checked != self._page.workspace.preset:
+            self._page.tasks.start(self.check)
+
+    def show(self, moment: Moment) -> None:
+        """Lock the buttons while a run is going."""
+        off = moment.locked or self._busy or not has_data(moment.preset)
+        self._look.disabled = self._again.disabled = off
+
+    async def check(self) -> None:
+        """Look at the preset as a run would."""
+        workspace = self._page.workspace
+        if self._busy or workspace.runner.state.busy:
+            return
+        if not has_data(workspace.preset):
+            self._card.value = f'<div class="pn-nothing">{text.escape(_NO_DATA)}</div>'
+            return
+        self._busy = True
+        checked = workspace.preset.frozen()
+        self._when.value = "checking …"
+        try:
+            report = await asyncio.to_thread(lambda: preflight(workspace.confined()))
+        except (ValueError, OSError) as error:
+            report = PreflightReport((PreflightLine("Preset", text.failure(error), "red"),))
+        finally:
+            self._busy = False
+        self._checked, self.report = checked, report
+        self._card.value = card(report, workspace.shortened)
+        self._when.value = text.escape(f"{summary(report)} · checked {datetime.now():%H:%M:%S}")
+        self._page.log(f"checked: {summary(report)}")
+        self._page.changed()
+
+
+def summary(report: PreflightReport) -> str:
+    """How many lines are in order, and how many are not."""
+    fine = sum(line.standing == "ok" for line in report.lines)
+    rest = len(report.lines) - fine
+    return f"{fine} in order" + (f", {rest} to look at" if rest else "")
+
+
+def card(report: PreflightReport, shortened: Callable[[str], str] = str) -> str:
+    """HTML of all lines; `shortened` takes the project folder out of what they say."""
+    rows = "".join(
+        f'<tr class="{line.standing}"><td>{text.mark(_MARKS[line.standing])}</td>'
+        f"<td><b>{text.escape(_named(line.name))}</b></td><td>{text.escape(shortened(line.value))}</td>"
+        f"<td>{text.escape(shortened(line.advice[:1].upper() + line.advice[1:]))}</td></tr>"
+        for line in report.lines
+    )
+    return f"<table>{rows}</table>"
+
+
+def _named(name: str) -> str:
+    return str(FIELDS[name].label) if name in FIELDS else name

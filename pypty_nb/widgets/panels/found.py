@@ -1,0 +1,142 @@
+"""What an open file proposes, for a person to agree to: its axes, the scan's size, and facts with their sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+
+from pypty_nb.data import Dataset
+from pypty_nb.data.metadata import KEYS
+from pypty_nb.params import ParameterError
+from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
+from pypty_nb.widgets.views.parts import unseen
+
+_AXES = {"scan_y": "scan y", "scan_x": "scan x", "pattern": "pattern", "ky": "ky", "kx": "kx", "1": "1"}
+
+
+class Proposal(ipywidgets.VBox):
+    """Axis order and scan points as the file proposes them, a button to confirm, and what else the file states.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    def __init__(self, page: Page):
+        self._page = page
+        self._dataset: Dataset | None = None
+        self._setting = False
+        self._axes, self._mark, self._facts = heading("", "pn-axes"), heading("", "pn-help"), heading("", "pn-table pn-facts")
+        self._rows, self._columns = (
+            unseen(ipywidgets.BoundedIntText(min=1, max=10**7, description=what, tooltip=what))
+            for what in ("Scan points, rows", "Scan points, columns")
+        )
+        self._confirm = ipywidgets.Button(description="Confirm", button_style="primary")
+        self._confirm.on_click(lambda _button: page.tasks.soon(self._agree))
+        points = boxed(
+            ipywidgets.HBox, "pn-pair pn-points", heading("Scan points", "pn-l"), self._rows, heading("×", "m"), self._columns
+        )
+        super().__init__(
+            [
+                heading("Shape, as the file proposes", "pn-h"),
+                self._axes,
+                points,
+                self._mark,
+                boxed(ipywidgets.HBox, "pn-buttons", self._confirm),
+                heading("What the file states", "pn-h"),
+                self._facts,
+            ]
+        )
+        self.add_class("pn-proposal")
+        self.layout.display = "none"
+        for field in (self._rows, self._columns):
+            field.observe(self._typed, "value")
+
+    def show(self, moment: Moment, dataset: Dataset | None) -> None:
+        """Show what `dataset` proposes, and whether it has been agreed to."""
+        if dataset is not self._dataset:
+            self._dataset = dataset
+            self._fill(moment)
+        self.layout.display = "none" if dataset is None else ""
+        confirmed = moment.opened.confirmed
+        self._confirm.disabled = moment.locked or confirmed
+        self._rows.disabled = self._columns.disabled = moment.locked
+        self._dress(confirmed)
+
+    def _fill(self, moment: Moment) -> None:
+        dataset = self._dataset
+        if dataset is None:
+            return
+        names = getattr(dataset, "axes", ())
+        order = ", ".join(_AXES.get(axis, str(axis)) for axis in names)
+        shape = text.shape(getattr(dataset, "source_shape", dataset.shape))
+        dtype = getattr(dataset, "dtype", "")
+        self._axes.value = (
+            f"<div>{text.escape(order)}</div><div class='m s'>{text.escape(shape)} · {text.escape(dtype)} · "
+            f"pattern {text.escape(text.shape(dataset.shape[1:]))} px</div>"
+        )
+        size = moment.preset.scan_size or dataset.scan_shape or (1, dataset.shape[0])
+        self._setting = True
+        self._rows.value, self._columns.value = size
+        self._setting = False
+        self._facts.value = facts_table(dataset)
+
+    def _typed(self, _change: Any) -> None:
+        dataset = self._dataset
+        if self._setting or dataset is None:
+            return
+        if self._rows.value * self._columns.value == dataset.shape[0]:
+            self._page.workspace.preset.update(scan_size=(self._rows.value, self._columns.value))
+        self._dress(self._page.workspace.opened.confirmed)
+
+    def _dress(self, confirmed: bool) -> None:
+        dataset = self._dataset
+        if dataset is None:
+            return
+        points = self._rows.value * self._columns.value
+        if points != dataset.shape[0]:
+            self._confirm.disabled = True
+            words = f"{text.count(points)} points, but {text.plural(dataset.shape[0], 'pattern')}"
+            self._mark.value = f'<div class="err">{text.mark("err")} {words}.</div>'
+        elif confirmed:
+            self._mark.value = f"{text.mark('ok')} Confirmed."
+        else:
+            found = dataset.metadata.get("scan_size")
+            source = f" From {text.escape(found.source)}." if found is not None else " The file does not state them."
+            self._mark.value = f"{text.mark('warn')} Not confirmed.{source}"
+
+    def _agree(self) -> None:
+        dataset = self._dataset
+        if dataset is None:
+            return
+        values: dict[str, Any] = {"scan_size": (self._rows.value, self._columns.value)}
+        values |= {name: dataset.metadata[name].value for name in ("acc_voltage", "scan_step_A") if name in dataset.metadata}
+        try:
+            self._page.workspace.confirm(values)
+        except ParameterError as error:
+            self._mark.value = f'<div class="err">{text.mark("err")} {text.escape(text.failure(error))}</div>'
+        else:
+            self._page.log(f"confirmed {len(values)} values of the file")
+            self._page.changed()
+
+
+def facts_table(dataset: Dataset) -> str:
+    """HTML of everything the source states of the experiment, each value with its unit and where it stands."""
+    rows = []
+    for key, found in dataset.metadata.items():
+        if key == "scan_size":
+            continue
+        unit, meaning = KEYS.get(key, ("", key))
+        value = (
+            text.number(found.value, 4)
+            if isinstance(found.value, int | float)
+            else text.shape(getattr(found.value, "shape", ()))
+        )
+        source = text.escape(found.source)
+        rows.append(
+            f'<tr title="{source}"><td>{text.escape(meaning)}</td><td><b>{text.escape(value)}</b> {text.escape(unit)}</td></tr>'
+            f'<tr class="src"><td colspan="2">{source}</td></tr>'
+        )
+    return f"<table>{''.join(rows)}</table>" if rows else '<span class="m s">Nothing of the experiment.</span>'

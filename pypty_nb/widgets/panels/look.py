@@ -1,0 +1,316 @@
+"""The middle of step 1: virtual image and pattern side by side, linked; read in the background."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import ipywidgets
+import numpy as np
+
+from pypty_nb.data import DataError
+from pypty_nb.params import Preset
+from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.panel import Page, boxed, heading
+from pypty_nb.widgets.panels.plots import Curve
+from pypty_nb.widgets.views.parts import toggle, unseen
+from pypty_nb.widgets.views.pick import Pick
+from pypty_nb.widgets.views.picture import Dress, Frame, Picture
+from pypty_nb.widgets.views.surfaces import Overlay
+from pypty_nb.workspace.preview import Detector, Preview, StoppedError, image_under, look_into
+
+NOTHING = "Nothing chosen.<br>Choose a file to begin, or open the demonstration."
+NO_GRID = "{count} patterns in one row. Set the scan points at the right to see them as an image."
+_HELP = (
+    "Click a scan point to see its pattern.<br>Click the pattern to move the nearest edge of the virtual detector there, "
+    "or type its radii, in px."
+)
+_AROUND = np.linspace(0, 2 * np.pi, 121)
+_SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "linear": lambda counts: counts,
+    "root": lambda counts: np.sqrt(np.maximum(counts, 0)),
+    "log": lambda counts: np.log10(np.maximum(counts, 0) + 0.1),
+}
+
+
+def scaled(kind: str) -> Callable[[np.ndarray], np.ndarray]:
+    """What becomes of counts on a "linear", "root" or "log" scale."""
+    return _SCALES[kind]
+
+
+class Look:
+    """Virtual image and pattern of the open measurements.
+
+    Parameters
+    ----------
+    page : Page
+    """
+
+    def __init__(self, page: Page):
+        self._page = page
+        self._key: tuple[Any, ...] = ()
+        self._turn = 0
+        self.preview: Preview | None = None
+        self._detectors: dict[str, Detector] = {}
+        self._images: dict[str, np.ndarray] = {}
+        self._pattern: tuple[int, np.ndarray] | None = None
+        self._setting = False
+        stage = page.stage
+        self._image = Picture(stage, Dress("gray", NOTHING), on_click=self._choose)
+        self._pixels = Picture(stage, Dress("inferno", ""), on_click=self._reach)
+        self._kind = toggle([("Sum", "sum"), ("Disc", "disc"), ("Ring", "ring")], "disc", "Virtual detector")
+        self._which = toggle([("Clicked", "one"), ("Mean", "mean")], "mean", "Pattern shown")
+        self._scale = toggle([("Linear", "linear"), ("Root", "root"), ("Log", "log")], "root", "Scale of the counts")
+        self._pick = Pick(stage)
+        self._inner, self._outer = _radius("Inner radius"), _radius("Outer radius")
+        self._curve = Curve()
+        self._words = heading("", "s m")
+        self._box = self._arranged()
+        for control in (self._kind, self._which, self._scale):
+            control.observe(lambda _change: self._draw(), "value")
+        self._kind.observe(lambda _change: self._see(), "value")
+        for control in (self._inner, self._outer):
+            control.observe(self._typed, "value")
+        stage.observe(lambda _change: self._chosen(), "index")
+
+    def render(self) -> ipywidgets.DOMWidget:
+        """The widget, always the same one."""
+        return self._box
+
+    def show(self, preset: Preset) -> None:
+        """See to it that what is shown is of the measurements that `preset` names."""
+        key = (preset.data_path, id(preset.dataset), id(preset.masks), preset.scan_size)
+        if key[:3] != self._key[:3]:
+            self._key = key
+            self._turn += 1
+            self.preview, self._pattern = None, None
+            self._images, self._detectors = {}, {}
+            self._clear()
+            if preset.data_path or preset.dataset is not None:
+                self._page.tasks.start(partial(self._read, self._turn))
+        elif key != self._key:
+            self._key = key
+            self._draw()
+
+    # ---- reading
+    async def _read(self, turn: int) -> None:
+        """Open and read the measurements, unless others are chosen meanwhile."""
+        self._image.clear("Opening …")
+        try:
+            dataset = await asyncio.to_thread(self._page.workspace.dataset)
+            if dataset is None or turn != self._turn:
+                return
+            found = await asyncio.to_thread(look_into, dataset, partial(self._progress, turn), lambda: turn != self._turn)
+        except StoppedError:
+            return
+        except (ValueError, OSError) as error:
+            if turn == self._turn:
+                self._image.clear(f"No preview: {self._page.workspace.shortened(text.failure(error))}.")
+            return
+        if turn != self._turn:
+            return
+        self.preview, self._detectors, self._images = found, dict(found.detectors), dict(found.images)
+        if self._seen_by not in self._images:
+            self._kind.value = "sum"
+        self._page.stage.settle(found.count, self._grid)
+        self._fill()
+        self._draw()
+        self._chosen()
+        self._page.changed()
+
+    def _progress(self, turn: int, done: int, of: int) -> None:
+        self._page.tasks.soon(self._say_progress, turn, done, of)
+
+    def _say_progress(self, turn: int, done: int, of: int) -> None:
+        if turn != self._turn:
+            return
+        words = f"Reading patterns, {text.count(done)} of {text.count(of)}"
+        if self._image.frame is None:
+            self._image.clear(words)
+        else:
+            self._words.value = words if done < of else ""
+
+    def _see(self) -> None:
+        """See to it that there is an image for the virtual detector as it is set."""
+        kind, preview = self._seen_by, self.preview
+        self._fill()
+        if preview is not None and kind not in self._images:
+            self._turn += 1
+            self._page.tasks.start(partial(self._sum, self._turn, preview, self._detectors[kind]))
+
+    async def _sum(self, turn: int, preview: Preview, detector: Detector) -> None:
+        try:
+            image = await asyncio.to_thread(
+                image_under, preview, detector, partial(self._progress, turn), lambda: turn != self._turn
+            )
+        except StoppedError:
+            return
+        except DataError as error:
+            self._words.value = text.escape(text.failure(error))
+            return
+        if turn == self._turn:
+            self._images[detector.kind] = image
+            self._draw()
+
+    def _chosen(self) -> None:
+        """Another scan point: its pattern."""
+        self._overlay()
+        if self.preview is not None:
+            self._page.tasks.start(partial(self._fetch, self.preview, self._page.stage.index))
+
+    async def _fetch(self, preview: Preview, index: int) -> None:
+        if not 0 <= index < preview.count or (self._pattern is not None and self._pattern[0] == index):
+            return
+        pattern = await asyncio.to_thread(preview.pattern, index)
+        if preview is self.preview and index == self._page.stage.index:
+            self._pattern = index, pattern
+            self._draw_pattern()
+
+    # ---- what a person does
+    def _choose(self, y: float, x: float) -> None:
+        grid = self._grid
+        if grid is not None and 0 <= y < grid[0] and 0 <= x < grid[1]:
+            self._which.value = "one"
+            self._page.stage.index = int(y) * grid[1] + int(x)
+
+    def _reach(self, y: float, x: float) -> None:
+        kind = self._seen_by if self._seen_by != "sum" else "disc"
+        if kind in self._detectors:
+            self._set(self._detectors[kind].reaching(y, x))
+
+    def _typed(self, _change: Any) -> None:
+        old = self._detectors.get(self._seen_by)
+        if old is not None and not self._setting and self._outer.value > (self._inner.value if old.kind == "ring" else 0):
+            self._set(Detector(old.kind, old.centre, self._inner.value, self._outer.value))
+
+    def _set(self, detector: Detector) -> None:
+        self._detectors[detector.kind] = detector
+        self._images.pop(detector.kind, None)
+        self._fill()
+        self._overlay()
+        if self._seen_by == detector.kind:
+            self._see()
+        else:
+            self._kind.value = detector.kind
+
+    # ---- showing
+    @property
+    def _seen_by(self) -> str:
+        """The kind of virtual detector chosen."""
+        return str(self._kind.value)
+
+    @property
+    def _grid(self) -> tuple[int, int] | None:
+        """The scan's size where the patterns fill it."""
+        grid = self._page.workspace.preset.scan_size
+        return grid if grid is not None and self.preview is not None and grid[0] * grid[1] == self.preview.count else None
+
+    def _fill(self) -> None:
+        detector = self._detectors.get(self._seen_by)
+        self._setting = True
+        self._inner.disabled = detector is None or detector.kind != "ring"
+        self._outer.disabled = detector is None
+        if detector is not None:
+            self._inner.value, self._outer.value = round(detector.inner, 1), round(detector.outer, 1)
+        self._setting = False
+
+    def _clear(self) -> None:
+        self._image.clear("")
+        self._image.overlay(Overlay())
+        self._pixels.clear("")
+        self._curve.clear()
+        self._words.value = ""
+        if not self._page.workspace.preset.data_path and self._page.workspace.preset.dataset is None:
+            self._image.clear("Nothing chosen. Choose a file to begin, or open the demonstration.")
+
+    def _draw(self) -> None:
+        preview = self.preview
+        if preview is None:
+            return
+        self._draw_image(preview)
+        self._draw_pattern()
+        self._pick.show(preview.count, self._grid)
+        self._overlay()
+        self._curve.show(*preview.histogram())
+        low, high = (text.number(value, 4) for value in (preview.totals.min(), preview.totals.max()))
+        self._words.value = f"{text.plural(preview.count, 'pattern')}<br><b>{low}</b> to <b>{high}</b> counts"
+
+    def _draw_image(self, preview: Preview) -> None:
+        image, grid = self._images.get(self._seen_by), self._grid
+        if grid is None:
+            self._image.clear(NO_GRID.format(count=text.count(preview.count)))
+        elif image is not None:
+            shown = image.reshape(grid)
+            low, high = (float(value) for value in np.percentile(shown, (0.6, 99.4)))
+            step = self._fact("scan_step_A")
+            caption = f"min <b>{text.number(shown.min(), 4)}</b>&ensp;max <b>{text.number(shown.max(), 4)}</b> counts"
+            self._image.update(
+                Frame(
+                    shown,
+                    limits=(low, max(high, low + 1e-9)),
+                    caption=caption,
+                    pixel=(step, step) if step else None,
+                    where=lambda row, column: f"row {row}, column {column}",
+                )
+            )
+
+    def _draw_pattern(self) -> None:
+        preview = self.preview
+        if preview is None:
+            return
+        one = self._which.value == "one" and self._pattern is not None
+        pattern = self._pattern[1] if one and self._pattern is not None else preview.mean_pattern
+        shape = scaled(str(self._scale.value))
+        # single hot pixels must not take the scale
+        high = float(shape(np.percentile(pattern, 99.98)))
+        low = float(shape(pattern.min()))
+        mrad = self._fact("rez_pixel_size_mrad")
+        caption = f"min <b>{text.number(pattern.min())}</b>&ensp;max <b>{text.number(pattern.max())}</b> counts"
+        self._pixels.update(
+            Frame(
+                pattern,
+                show=shape,
+                limits=(low, max(high, low + 1e-9)),
+                caption=caption,
+                pixel=(mrad, mrad) if mrad else None,
+                length="mrad",
+            )
+        )
+
+    def _overlay(self) -> None:
+        grid, index = self._grid, self._page.stage.index
+        chosen = (index // grid[1] + 0.5, index % grid[1] + 0.5) if grid is not None and index >= 0 else None
+        self._image.overlay(Overlay(chosen=chosen))
+        detector = self._detectors.get(self._seen_by)
+        self._pixels.overlay(Overlay(outline=outline(detector) if detector is not None else np.zeros((0, 2))))
+
+    def _fact(self, key: str) -> float | None:
+        found = self.preview.dataset.metadata.get(key) if self.preview is not None else None
+        return float(found.value) if found is not None else None
+
+    def _arranged(self) -> ipywidgets.DOMWidget:
+        first = boxed(ipywidgets.HBox, "pn-vh", heading("Virtual image", "pn-vt"), self._pick.render(), self._kind)
+        second = boxed(ipywidgets.HBox, "pn-vh", heading("Pattern", "pn-vt"), self._which, self._scale)
+        radii = boxed(ipywidgets.HBox, "pn-pair", heading("px", "m s"), self._inner, self._outer)
+        counts = boxed(ipywidgets.VBox, "pn-said", heading("<b>Counts per pattern</b>", ""), self._words)
+        linked = boxed(ipywidgets.VBox, "pn-said", heading("<b>Linked</b>", ""), heading(_HELP, "s m"), radii)
+        return boxed(
+            ipywidgets.Box,
+            "pn-look",
+            boxed(ipywidgets.VBox, "pn-half", first, self._image.render()),
+            boxed(ipywidgets.VBox, "pn-half", second, self._pixels.render()),
+            boxed(ipywidgets.HBox, "pn-foot", counts, self._curve.render(), linked),
+        )
+
+
+def _radius(what: str) -> Any:
+    return unseen(ipywidgets.BoundedFloatText(min=0, max=1e6, step=0.5, description=what, tooltip=f"{what}, px"))
+
+
+def outline(detector: Detector) -> np.ndarray:
+    """The edges of a virtual detector as one line, (n, 2) [y, x] px; pixel n reaches from n to n + 1."""
+    y, x = detector.centre[0] + 0.5, detector.centre[1] + 0.5
+    rings = [np.stack([y + r * np.sin(_AROUND), x + r * np.cos(_AROUND)], axis=1) for r in detector.edges]
+    return np.concatenate(rings) if rings else np.zeros((0, 2))

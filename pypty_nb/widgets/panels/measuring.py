@@ -1,0 +1,129 @@
+"""Measuring the calibration in the background; steps 2 and 3 show what it finds and take it over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import ipywidgets
+
+from pypty_nb.initialize.calibrate import Calibration
+from pypty_nb.params import ParameterError
+from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
+from pypty_nb.workspace import calibration
+
+_NO_DATA = "Choose a file in step 1 first."
+
+
+class Measuring:
+    """What is stated, what was measured, and the buttons for it.
+
+    Parameters
+    ----------
+    page : Page
+
+    Attributes
+    ----------
+    stated : dict
+        What a person states, with the keys of the experiment.
+    found : Calibration or None
+        The latest that was measured from the data at hand.
+    side : int
+        Pixels of a pattern along x, as the file has it.
+    """
+
+    def __init__(self, page: Page):
+        self._page = page
+        self.stated: dict[str, Any] = {}
+        self.found: Calibration | None = None
+        self.maps: Any = None
+        self.side = 1
+        self._data: tuple[Any, ...] = ()
+        self._busy = False
+        self._locked = False
+        self._said: list[ipywidgets.HTML] = []
+        self._measures: list[ipywidgets.Button] = []
+        self._accepts: list[ipywidgets.Button] = []
+        self.accepted = False
+
+    def buttons(self) -> tuple[ipywidgets.DOMWidget, ...]:
+        """Measure and Accept, and a line below that says what came of them; one set for each step."""
+        measure = ipywidgets.Button(description="Measure", tooltip="Find disc, orientation and C10 from the data")
+        accept = ipywidgets.Button(description="Accept", button_style="primary", tooltip="Take the values into the preset")
+        said = heading("", "pn-help")
+        measure.on_click(lambda _button: self._page.tasks.start(self.measure))
+        accept.on_click(lambda _button: self._page.tasks.soon(self.accept))
+        self._measures.append(measure)
+        self._accepts.append(accept)
+        self._said.append(said)
+        self._dress()
+        return boxed(ipywidgets.HBox, "pn-buttons", measure, accept), said
+
+    def show(self, moment: Moment) -> None:
+        """Forget what was measured from other data."""
+        data = (moment.preset.data_path, id(moment.preset.dataset))
+        if data != self._data:
+            self._data = data
+            self.found, self.maps, self.accepted = None, None, False
+            self.stated.clear()
+            self._say("" if any((moment.preset.data_path, moment.preset.dataset is not None)) else _NO_DATA)
+        self._locked = moment.locked or not (moment.preset.data_path or moment.preset.dataset is not None)
+        self._dress()
+
+    async def measure(self) -> None:
+        """Measure everything that is not stated."""
+        if self._busy or self._locked:
+            return
+        self._busy, data, started = True, self._data, time.monotonic()
+        self._say("Measuring disc, orientation and focus …")
+        self._dress()
+        try:
+            found, side = await asyncio.to_thread(self._measured)
+        except (ValueError, OSError) as error:
+            words = self._page.workspace.shortened(text.failure(error))
+            self._say(f'<span class="err">{text.mark("err")} {text.escape(words)}.</span>')
+        else:
+            if data == self._data:
+                self.found, self.side, self.accepted = found, side, False
+                self.maps = found.maps or self.maps
+                took = text.duration(time.monotonic() - started)
+                self._page.log(f"calibration measured in {took}")
+                warnings = "".join(f"<div>{text.mark('warn')} {text.escape(words)}</div>" for words in found.warnings)
+                self._say(f"Measured in {took}. Accept takes the values into the preset.{warnings}")
+        finally:
+            self._busy = False
+            self._dress()
+            self._page.changed()
+
+    def accept(self) -> None:
+        """Take what was measured into the preset, as one step that can be undone."""
+        if self.found is None or self._locked:
+            return
+        workspace = self._page.workspace
+        try:
+            workspace.history.change(calibration.changes(workspace.preset, self.found), "calibrate")
+        except ParameterError as error:
+            self._say(f'<span class="err">{text.mark("err")} {text.escape(text.failure(error))}</span>')
+        else:
+            self.accepted = True
+            self._say(f"{text.mark('ok')} Taken into the preset.")
+            self._page.log("took the calibration")
+            self._page.changed()
+
+    def _measured(self) -> tuple[Calibration, int]:
+        workspace = self._page.workspace
+        dataset = workspace.dataset()
+        if dataset is None:
+            raise ParameterError(_NO_DATA)
+        return calibration.measured(workspace.confined().copy(), dataset, dict(self.stated)), dataset.shape[-1]
+
+    def _say(self, words: str) -> None:
+        for said in self._said:
+            said.value = words
+
+    def _dress(self) -> None:
+        for measure, accept in zip(self._measures, self._accepts, strict=True):
+            measure.disabled = self._busy or self._locked
+            accept.disabled = self._busy or self._locked or self.found is None or self.accepted

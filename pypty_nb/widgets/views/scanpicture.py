@@ -1,0 +1,120 @@
+"""A map of the scan to click on: the residual of every scan point."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pypty_nb.widgets import text
+from pypty_nb.widgets.views.picture import Dress, Frame, Picture
+from pypty_nb.widgets.views.stage import Stage
+from pypty_nb.widgets.views.surfaces import Overlay
+from pypty_nb.workspace import Scene
+from pypty_nb.workspace.pictures import ScanMap, scan_map
+
+EMPTY = "No residual yet.<br>It appears after epoch 1."
+NO_MAP = "A map needs the scan's size or its positions. Set Scan points in step 2."
+
+
+class ScanPicture:
+    """The data term of every scan point against the mean; a click chooses a scan point, a ring marks the chosen one.
+
+    A run's folder holds no residual: it is computed in a thread, at first and when the run has ended.
+
+    Parameters
+    ----------
+    stage : Stage
+    on_shown : callable
+        Told when the map has changed.
+    captioned : bool
+        Whether it has a line below.
+    """
+
+    def __init__(self, stage: Stage, on_shown: Callable[[], None], *, captioned: bool = True):
+        self._on_shown = on_shown
+        self._computing: Any = None
+        self._stage = stage
+        self._map: ScanMap | None = None
+        self.residual = self._relative = np.zeros(0)
+        #: Smallest and largest value, HTML.
+        self.range = ""
+        self.picture = Picture(stage, Dress("viridis", EMPTY, captioned=captioned), on_click=self._clicked)
+        stage.observe(self._ring, "index")
+
+    def update(self, scene: Scene) -> None:
+        """Show the residual of the latest report."""
+        report = scene.report
+        if report is None:
+            return
+        if report.residual is not None:
+            self._show(scene, np.asarray(report.residual, float))
+        elif report.point.obj is not None and self._computing is None and (report.final or not self.count):
+            self._computing = report
+            if not self.count:
+                self.picture.clear("Computing the residual of every pattern …")
+            self._stage.tasks.start(partial(self._compute, scene))
+
+    async def _compute(self, scene: Scene) -> None:
+        try:
+            residual = await asyncio.to_thread(self._stage.residual, scene)
+        except (ValueError, OSError) as error:
+            self.picture.clear(f"No residual: {text.failure(error)}.")
+        else:
+            self._show(scene, residual)
+        finally:
+            self._computing = None
+
+    def _show(self, scene: Scene, residual: np.ndarray) -> None:
+        mean = float(residual.mean()) or 1.0
+        self.residual, self._relative = residual, residual / mean
+        self._map = scan_map(self._relative, scene.point.positions if scene.point else None, scene.preset.scan_size)
+        if self._map is None:
+            self.picture.clear(NO_MAP)
+            self._on_shown()
+            return
+        self._stage.settle(self.count, self.grid)
+        low, high = float(self._relative.min()), float(self._relative.max())
+        self.range = f"<b>{text.number(low)}</b> to <b>{text.number(high)}</b>"
+        caption = f"{self.range} × mean"
+        limits = (low, max(high, low + 1e-9))
+        self.picture.update(Frame(self._map.values, limits=limits, caption=caption, where=self._where))
+        self._ring()
+        self._on_shown()
+
+    def name(self, index: int) -> str:
+        """Scan point `index` in words."""
+        grid = self._map.grid if self._map is not None else None
+        return f"row {index // grid[1]}, column {index % grid[1]}" if grid else f"scan point {index}"
+
+    def value(self, index: int) -> float | None:
+        """The residual of scan point `index`, against the mean."""
+        return float(self._relative[index]) if 0 <= index < len(self._relative) else None
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """The scan's size where it is a grid."""
+        return self._map.grid if self._map is not None else None
+
+    @property
+    def count(self) -> int:
+        """How many scan points there are."""
+        return len(self._relative)
+
+    def _where(self, row: int, column: int) -> str | None:
+        index = int(self._map.index[row, column]) if self._map is not None else -1
+        return self.name(index) if index >= 0 else None
+
+    def _ring(self, _change: Any = None) -> None:
+        place = self._map.place(self._stage.index) if self._map is not None else None
+        self.picture.overlay(Overlay(chosen=place))
+
+    def _clicked(self, y: float, x: float) -> None:
+        if self._map is None:
+            return
+        rows, columns = self._map.index.shape
+        if 0 <= y < rows and 0 <= x < columns and (index := int(self._map.index[int(y), int(x)])) >= 0:
+            self._stage.index = index

@@ -1,0 +1,123 @@
+"""The steps before a run, in a browser, on the rotavirus file: look, confirm, measure, accept, check, quick look."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.browser import PATIENCE_MS, Site, button, leave, open_page
+from tests.real_data import measured
+
+expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+NAME = "dev_44x52_bin2_128.h5"
+
+
+def open_file(page, name: str) -> None:
+    button(page, "Refresh").click()
+    page.get_by_role("listbox", name="Files of the project folder").select_option(name)
+    button(page, "Open file").click()
+
+
+def step(page, title: str):
+    return page.locator(".pn-step", has=page.get_by_role("button", name=title))
+
+
+def broken(page) -> int:
+    """Widgets that could not be drawn."""
+    return page.get_by_text("Click to show javascript error").count()
+
+
+@pytest.mark.real_data
+def test_from_the_file_to_a_quick_look(page, site: Site):
+    """A newcomer's way through all steps."""
+    shutil.copy(measured(f"rotavirus_4dstem/{NAME}"), site.root / NAME)
+    open_file(page, NAME)
+    page.locator(".pn-look canvas").nth(1).wait_for(timeout=PATIENCE_MS)
+    expect(step(page, "1 Data")).to_contain_text("Confirm the scan points", timeout=PATIENCE_MS)
+    expect(page.locator(".pn-facts")).to_contain_text("0.03308", timeout=PATIENCE_MS)
+    button(page, "Confirm").click()
+    expect(step(page, "1 Data")).to_contain_text("44 × 52 × 128 × 128", timeout=PATIENCE_MS)
+
+    # a scan point, then a ring
+    pictures = page.locator(".pn-look .pn-pic")
+    box = pictures.first.bounding_box()
+    before = pictures.nth(1).screenshot()
+    page.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 0.4 * box["height"])
+    expect(page.get_by_role("button", name="Clicked")).to_have_class(re.compile("mod-active"), timeout=PATIENCE_MS)
+    page.wait_for_timeout(700)
+    assert pictures.nth(1).screenshot() != before
+    button(page, "Ring").click()
+    expect(page.locator(".pn-look .pn-cap").first).to_contain_text("7006", timeout=PATIENCE_MS)
+
+    page.get_by_role("button", name="2 Calibrate").click()
+    button(page, "Measure").click()
+    expect(page.locator(".pn-beside")).to_contain_text("Radius", timeout=PATIENCE_MS)
+    expect(page.locator(".pn-form")).to_contain_text("file attribute voltage_kV of the file")
+    page.get_by_role("button", name="3 Orient").click()
+    expect(page.locator(".pn-tile")).to_have_count(8, timeout=PATIENCE_MS)
+    expect(page.locator(".pn-tile.cur")).to_contain_text("chosen")
+    button(page, "As read").click()
+    expect(page.locator(".pn-tile.cur")).to_contain_text("As read", timeout=PATIENCE_MS)
+    button(page, "Accept").click()
+    expect(step(page, "3 Orient")).to_contain_text("Positions given", timeout=PATIENCE_MS)
+    assert broken(page) == 0
+
+    page.get_by_role("button", name="6 Check and run").click()
+    expect(page.locator(".pn-card")).to_contain_text("Overlap", timeout=PATIENCE_MS)
+    assert page.locator(".pn-card tr.red").count() == 0
+    button(page, "Quick look").click()
+    expect(page.locator(".pn-state")).to_contain_text("of 20", timeout=PATIENCE_MS)
+
+
+def test_another_file_calls_the_first_one_off(page, site: Site):
+    np.save(site.root / "first.npy", np.random.default_rng(1).poisson(2.0, (40, 50, 64, 64)).astype(np.uint16))
+    np.save(site.root / "second.npy", np.random.default_rng(2).poisson(2.0, (3, 4, 32, 32)).astype(np.uint16))
+    open_file(page, "first.npy")
+    page.get_by_role("listbox", name="Files of the project folder").select_option("second.npy")
+    expect(button(page, "Open file")).to_be_enabled(timeout=PATIENCE_MS)
+    button(page, "Open file").click()
+    expect(page.locator(".pn-said").first).to_contain_text("12 patterns", timeout=PATIENCE_MS)
+
+
+def test_patterns_in_one_row_ask_for_the_scan(page, site: Site):
+    np.save(site.root / "row.npy", np.random.default_rng(1).poisson(2.0, (12, 32, 32)).astype(np.uint16))
+    open_file(page, "row.npy")
+    page.get_by_text("12 patterns in one row. Set the scan points").wait_for(timeout=PATIENCE_MS)
+    rows = page.get_by_role("spinbutton", name="Scan points, rows")
+    rows.fill("5")
+    rows.press("Tab")
+    page.get_by_text("60 points, but 12 patterns.").wait_for(timeout=PATIENCE_MS)
+    expect(button(page, "Confirm")).to_be_disabled()
+    rows.fill("3")
+    rows.press("Tab")
+    columns = page.get_by_role("spinbutton", name="Scan points, columns")
+    columns.fill("4")
+    columns.press("Tab")
+    page.locator(".pn-look canvas").nth(1).wait_for(timeout=PATIENCE_MS)
+    button(page, "Confirm").click()
+    expect(step(page, "1 Data")).not_to_contain_text("Confirm", timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 640), (2560, 1440)])
+def test_the_steps_fit(browser, site: Site, width: int, height: int):
+    """Nothing scrolls and no button is cut on the steps before a run, with data in them."""
+    np.save(site.root / "grid.npy", np.random.default_rng(2).poisson(2.0, (6, 8, 32, 32)).astype(np.uint16))
+    page, record = open_page(browser, site, "?theme=dark", width, height)
+    open_file(page, "grid.npy")
+    page.locator(".pn-look canvas").nth(1).wait_for(timeout=PATIENCE_MS)
+    for title in ("2 Calibrate", "3 Orient", "6 Check and run", "1 Data"):
+        page.get_by_role("button", name=title).click()
+        page.wait_for_timeout(500)
+        over = page.evaluate(
+            """() => [...document.querySelectorAll('.pn-main, .pn-main button, .pn-app, .pn-look, .pn-calibrate, .pn-orient')]
+              .filter((e) => e.offsetParent && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 2))
+              .map((e) => e.className)"""
+        )
+        assert over == [], title
+    leave(page)
+    assert record.complaints == []
