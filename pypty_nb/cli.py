@@ -135,7 +135,7 @@ def resume(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> 
 @cli.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    form: Annotated[str, typer.Option("--format", help="Format: png or npy.")] = "png",
+    form: Annotated[str, typer.Option("--format", help="png, tiff, npy, nxs (NeXus) or cxi.")] = "png",
     out: Annotated[Path | None, typer.Option(help="Folder for the files; 'export' in the run's where not given.")] = None,
 ) -> None:
     """Write a run's object and probe in another format."""
