@@ -147,6 +147,22 @@ def export(
 
 
 @cli.command()
+def frc(
+    first: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    second: Annotated[Path, typer.Argument(help="Folder of another run of the same specimen, of other patterns at best.")],
+    out: Annotated[Path | None, typer.Option(help="File for the curve (.csv).")] = None,
+) -> None:
+    """Print down to which length the objects of two runs agree (Fourier ring correlation)."""
+    from pypty_nb.runs import compare, open_run
+
+    found = compare.frc_of_runs(open_run(first), open_run(second))
+    _out.print(f"half-bit     {found.said(found.half_bit)}\none seventh  {found.said(found.seventh)}")
+    _out.print(f"the second lies {found.shift[0]:+.2f}, {found.shift[1]:+.2f} px (y, x) off the first")
+    if out is not None:
+        _out.print(str(compare.write_csv(out, found)))
+
+
+@cli.command()
 def validate(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) -> None:
     """Check a preset and print every problem at once."""
     from pypty_nb.params.validation import problems_of_file

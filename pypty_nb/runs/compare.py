@@ -1,0 +1,97 @@
+"""Two runs against each other: how far they agree, and halves of a measurement that make an honest pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pypty_nb.files import write_text
+from pypty_nb.params import ParameterError, Preset, Schedule
+from pypty_nb.physics.frc import RingCorrelation, ring_correlation
+from pypty_nb.runs.folder import RunFolder
+from pypty_nb.runs.result import Result
+
+
+def frc_of_runs(a: RunFolder, b: RunFolder, mode: int = 0) -> RingCorrelation:
+    """Fourier ring correlation of the objects of two runs, over the part that both scanned.
+
+    Compared are the complex transmissions through all slices, of the object mode `mode`.
+
+    Raises
+    ------
+    ParameterError
+        Where a run has no complete epoch, the pixel sizes differ, or there is no such mode.
+    """
+    first, second = Result.of(a), Result.of(b)
+    sizes = first.pixel_size, second.pixel_size
+    if not np.allclose(*sizes, rtol=1e-6):
+        words = " and ".join(f"{y:g} × {x:g} Å" for y, x in sizes)
+        raise ParameterError(f"the pixels of {a.path} and {b.path} are {words}; rings are compared between equal pixels only")
+    planes = [_through(result, mode)[result.scanned] for result in (first, second)]
+    common = np.min([plane.shape for plane in planes], axis=0)
+    # scans refined apart may differ by some pixels; what shift is left is found by registration
+    cut = [_middle(plane, common) for plane in planes]
+    return ring_correlation(cut[0], cut[1], sizes[0])
+
+
+def write_csv(path: Path, correlation: RingCorrelation) -> Path:
+    """The curve and both thresholds, a line a ring."""
+    rows = zip(correlation.frequency, correlation.correlation, correlation.half_bit.threshold, correlation.seventh.threshold,
+               correlation.count, strict=True)  # fmt: skip
+    lines = ["frequency / (1/A),correlation,half-bit,one seventh,independent samples"]
+    lines += [",".join(f"{float(value):.8g}" for value in row) for row in rows]
+    write_text(path, "\n".join(lines) + "\n")
+    return path
+
+
+def halves(preset: Preset) -> tuple[Preset, Preset]:
+    """Two presets with every second scan point each, so that their results share no pattern.
+
+    On a grid (`scan_size`) they are the fields of a chessboard, else every second point in order. A `sequence` that is given is
+    shared out. Both keep the whole field of view; an `output_folder` gets ``-half-1`` and ``-half-2``.
+
+    Raises
+    ------
+    ParameterError
+        Where the patterns cannot be counted, are fewer than two, or the sequence is a schedule.
+    """
+    if isinstance(preset.sequence, Schedule):
+        raise ParameterError("sequence: is a schedule; halves need fixed patterns, so give it as a list of indices, or None")
+    chosen = np.arange(_count(preset)) if preset.sequence is None else np.asarray(preset.sequence)
+    if len(chosen) < 2:
+        raise ParameterError(f"{len(chosen)} pattern cannot be shared out; halves need two or more")
+    rank = chosen if preset.scan_size is None else chosen // preset.scan_size[1] + chosen % preset.scan_size[1]
+    if preset.scan_size is None and preset.sequence is not None:
+        rank = np.arange(len(chosen))
+    made = []
+    for half in (0, 1):
+        part = preset.copy()
+        part.update(sequence=chosen[rank % 2 == half], use_full_FOV=True)
+        if preset.output_folder:
+            part.output_folder = f"{preset.output_folder}-half-{half + 1}"
+        made.append(part)
+    return made[0], made[1]
+
+
+def _through(result: Result, mode: int) -> np.ndarray:
+    modes = result.point.obj.shape[3]
+    if not 0 <= mode < modes:
+        raise ParameterError(f"mode: {result.name} has {modes} object modes, numbered from 0; got {mode}")
+    return np.asarray(result.point.obj[:, :, :, mode], np.complex128).prod(axis=2)
+
+
+def _middle(plane: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    (y, x), (ny, nx) = (np.array(plane.shape) - shape) // 2, shape
+    return plane[y : y + ny, x : x + nx]
+
+
+def _count(preset: Preset) -> int:
+    """How many patterns there are, as far as the preset alone tells."""
+    if len(preset.positions) > 1:
+        return len(preset.positions)
+    if preset.dataset is not None:
+        return int(np.prod(preset.dataset.shape[:-1] if preset.masks is not None else preset.dataset.shape[:-2]))
+    if preset.scan_size is not None:
+        return int(np.prod(preset.scan_size))
+    raise ParameterError("positions: the preset does not tell how many patterns there are; give positions or scan_size")
