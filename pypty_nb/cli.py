@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape as _escaped
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -144,6 +146,28 @@ def export(
 
     for path in exports.export(open_run(folder), form, out or folder / "export"):
         _out.print(str(path))
+
+
+@cli.command()
+def runs(root: Annotated[Path, typer.Argument(help="Project folder.")] = Path()) -> None:
+    """List the runs of a project folder."""
+    from pypty_nb.workspace.ledger import Ledger
+
+    entries = Ledger(root).entries()
+    if not entries:
+        _out.print(f"{_escaped(str(root))}: no runs yet")
+        return
+    rows: list[tuple[str, ...]] = [("run", "name", "state", "epochs", "loss first", "last", "took", "began", "note")]
+    for entry in entries:
+        losses = ["" if loss is None else f"{loss:.6g}" for loss in (entry.first_loss, entry.last_loss)]
+        took = "" if entry.seconds is None else str(timedelta(seconds=round(entry.seconds)))
+        began = "" if entry.began is None else f"{entry.began.astimezone():%Y-%m-%d %H:%M}"
+        state = f"{entry.state}: {entry.problem}" if entry.problem else entry.state
+        rows.append((entry.run, entry.name, state, str(entry.epochs), *losses, took, began, " ".join(entry.note.split())))
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        line = "  ".join(set_cell_size(text, width) for text, width in zip(row, widths, strict=True))
+        _out.print(line.rstrip(), markup=False)
 
 
 @cli.command()

@@ -16,6 +16,7 @@ from PIL import Image
 
 from pypty_nb import Preset, open_run, run_ptychography
 from pypty_nb.params.legacy import carry_over
+from pypty_nb.physics.phases import fitted_plane
 from pypty_nb.physics.units import electron_wavelength
 from pypty_nb.runs import RunFolder, RunFolderError
 from pypty_nb.runs.export import about, export, formats, nexus
@@ -279,6 +280,28 @@ def test_lengths_nobody_gave_are_pixels(tiny: Preset, tmp_path: Path) -> None:
 )
 def test_round_lengths(wished: float, length: float) -> None:
     assert round_length(wished) == pytest.approx(length)
+
+
+# ---- looking at the phase
+def test_a_phase_without_ramp_and_wraps_inside_the_scan(run: RunFolder) -> None:
+    found = result(run)
+    ny, nx, *_ = found.point.obj.shape
+    y, x = np.arange(ny)[:, None] - 15.5, np.arange(nx)[None, :] - 15.5
+    hill = 9 * np.exp(-(y**2 + x**2) / 60)
+    wave = np.exp(1j * (hill + 0.4 * y - 0.3 * x))[:, :, None, None]
+    found = replace(found, point=replace(found.point, obj=wave))
+    expected = hill[found.scanned]
+    phase = found.levelled()
+    assert phase.shape == expected.shape
+    rest = phase - expected
+    np.testing.assert_allclose(rest - fitted_plane(rest), 0, atol=1e-9)
+    # what is left has no plane of its own
+    np.testing.assert_allclose(np.gradient(fitted_plane(phase)), 0, atol=1e-9)
+    assert found.levelled(crop=False).shape == (ny, nx)
+    wrapped = found.levelled(ramp=False, unwrap=False)
+    assert np.abs(wrapped).max() <= np.pi
+    turned = np.exp(1j * (wrapped - np.angle(wave[:, :, 0, 0])[found.scanned]))
+    np.testing.assert_allclose(turned, turned[0, 0], atol=1e-9)
 
 
 # ---- what goes wrong

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 from scipy.signal.windows import tukey
 from skimage.registration import phase_cross_correlation
 
@@ -125,6 +126,23 @@ def ring_correlation(a: np.ndarray, b: np.ndarray, pixel_size: tuple[float, floa
         _crossing(frequency, correlation, half_bit(count)),
         shift.total,
     )
+
+
+def aligned(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Two complex pictures (y, x) where they overlap, the second moved onto the first, with no ramp or phase between them.
+
+    The first one has its own mean phase gradient and mean phase removed; `shift` is that of `RingCorrelation`.
+
+    Raises
+    ------
+    ParameterError
+        As `ring_correlation`.
+    """
+    a, b = np.asarray(a, np.complex128), np.asarray(b, np.complex128)
+    _check(a, b)
+    a, b, shift = _registered(_levelled(a), _levelled(b))
+    # cubic, for Fourier's shift would ring from the edges
+    return a, ndimage.shift(b, -shift.remainder, order=3, mode="nearest"), shift.total
 
 
 def half_bit(count: np.ndarray) -> np.ndarray:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pypty_nb.files import write_text
 from pypty_nb.params import ParameterError, Preset, Schedule
-from pypty_nb.physics.frc import RingCorrelation, ring_correlation
+from pypty_nb.physics.frc import RingCorrelation, aligned, ring_correlation
 from pypty_nb.runs.folder import RunFolder
 from pypty_nb.runs.result import Result
+
+#: Per cent: black and white of pictures.
+_LIMITS = (0.6, 99.4)
 
 
 def frc_of_runs(a: RunFolder, b: RunFolder, mode: int = 0) -> RingCorrelation:
@@ -23,16 +27,60 @@ def frc_of_runs(a: RunFolder, b: RunFolder, mode: int = 0) -> RingCorrelation:
     ParameterError
         Where a run has no complete epoch, the pixel sizes differ, or there is no such mode.
     """
-    first, second = Result.of(a), Result.of(b)
-    sizes = first.pixel_size, second.pixel_size
+    first, second, size = _common(a, b, mode)
+    return ring_correlation(first, second, size)
+
+
+@dataclass(frozen=True)
+class PhasePair:
+    """The phases of two runs on the same pixels.
+
+    Attributes
+    ----------
+    first, second, difference : float arrays, (y, x)
+        rad; registered, without the ramp and the phase between them; difference is second less first, within ±π.
+    limits : (float, float)
+        Black and white for both, rad.
+    pixel_size : (float, float)
+        (y, x), Å.
+    shift : (float, float)
+        By how far the second lay off the first, (y, x) px.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    difference: np.ndarray
+    limits: tuple[float, float]
+    pixel_size: tuple[float, float]
+    shift: tuple[float, float]
+
+
+def phases_of_runs(a: RunFolder, b: RunFolder, mode: int = 0) -> PhasePair:
+    """The phases of the objects of two runs, through all slices, side by side over the part that both scanned.
+
+    Raises
+    ------
+    ParameterError
+        As `frc_of_runs`.
+    """
+    first, second, size = _common(a, b, mode)
+    first, second, shift = aligned(first, second)
+    phases = np.angle(first), np.angle(second)
+    low, high = np.percentile(np.stack(phases), _LIMITS)
+    return PhasePair(*phases, np.angle(second * first.conj()), (float(low), float(high)), size, shift)
+
+
+def _common(a: RunFolder, b: RunFolder, mode: int) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+    """Both objects through all slices, cut to one shape inside the scans, and their pixel size."""
+    results = Result.of(a), Result.of(b)
+    sizes = results[0].pixel_size, results[1].pixel_size
     if not np.allclose(*sizes, rtol=1e-6):
         words = " and ".join(f"{y:g} × {x:g} Å" for y, x in sizes)
-        raise ParameterError(f"the pixels of {a.path} and {b.path} are {words}; rings are compared between equal pixels only")
-    planes = [_through(result, mode)[result.scanned] for result in (first, second)]
+        raise ParameterError(f"the pixels of {a.path} and {b.path} are {words}; only runs with equal pixels are compared")
+    planes = [_through(result, mode)[result.scanned] for result in results]
     common = np.min([plane.shape for plane in planes], axis=0)
     # scans refined apart may differ by some pixels; what shift is left is found by registration
-    cut = [_middle(plane, common) for plane in planes]
-    return ring_correlation(cut[0], cut[1], sizes[0])
+    return _middle(planes[0], common), _middle(planes[1], common), sizes[0]
 
 
 def write_csv(path: Path, correlation: RingCorrelation) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pypty_nb.engine.stages.propagation import gaps
 from pypty_nb.params import ParameterError, Preset
+from pypty_nb.physics.phases import unwrapped, without_ramp
 from pypty_nb.records import Refinables
 from pypty_nb.runs.folder import PRESET, RunFolder
 
@@ -112,6 +113,25 @@ class Result:
     def phase(self, plane: np.ndarray) -> np.ndarray:
         """The phase of a `plane` of the object less its mean inside the scan, (y, x) float, rad, far from the wrap."""
         return np.angle(plane * np.exp(-1j * self.mean_phase(plane)))
+
+    def levelled(self, at: int = 0, mode: int = 0, *, ramp: bool = True, unwrap: bool = True, crop: bool = True) -> np.ndarray:
+        """The phase of one slice and mode for looking at, (y, x) float, rad; every step can be left out.
+
+        Parameters
+        ----------
+        at, mode : int
+            Slice and mode, from 0.
+        ramp : bool
+            Take the plane out that a reconstruction leaves open, as it is inside the scan.
+        unwrap : bool
+            Take the jumps by 2π out, inside the scan where `crop` is on.
+        crop : bool
+            Leave out what was not scanned.
+        """
+        plane = self.point.obj[:, :, at, mode]
+        plane = without_ramp(plane, self.scanned) if ramp else plane * np.exp(-1j * self.mean_phase(plane))
+        phase = np.angle(plane[self.scanned] if crop else plane)
+        return unwrapped(phase) if unwrap else phase
 
     def mean_phase(self, plane: np.ndarray) -> float:
         """The phase of the mean of `plane` inside the scan, rad; a reconstruction leaves a common phase open."""
