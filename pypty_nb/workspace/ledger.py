@@ -9,16 +9,18 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.params.reference import shown
 from pypty_nb.runs import RunFolder, RunFolderError
-from pypty_nb.runs.compare import PhasePair, phases_of_runs
 from pypty_nb.runs.folder import CHECKPOINT, JOURNAL, LOSS, PRESET
 from pypty_nb.runs.notes import NOTES, Notes, read_notes, write_notes
+
+if TYPE_CHECKING:
+    from pypty_nb.runs.compare import PhasePair
 
 RUNS = "runs"
 TRASH = ".trash"
@@ -173,6 +175,9 @@ class Ledger:
 
     def compare(self, first: str, second: str, mode: int = 0) -> Comparison:
         """Presets, losses and, where the runs have the same pixels, the registered phases of two runs."""
+        # scipy.signal with it takes as long to load as the rest of the page together
+        from pypty_nb.runs.compare import phases_of_runs
+
         runs = self.open(first), self.open(second)
         try:
             phases, problem = phases_of_runs(*runs, mode), ""
