@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -113,9 +115,18 @@ def _read_nexus(path: Path) -> dict[str, Any]:
             raise ParameterError(f"{path}: has no group {_NEXUS_GROUP!r}, where the original program writes its parameters")
         for name, dataset in group.items():
             value = dataset[()] if isinstance(dataset, h5py.Dataset) else None
-            value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-            values[name] = None if isinstance(value, str) and value == "None" else value
+            values[name] = _text(value.decode("utf-8", "replace")) if isinstance(value, bytes) else value
     return values
+
+
+def _text(value: str) -> Any:
+    """What text in a NeXus file stands for. Ours holds steps and nested pairs as JSON."""
+    if value == "None":
+        return None
+    if value[:1] in {"{", "["}:
+        with suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value
 
 
 def _read_pickle(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pypty_nb.runs import RunFolder, RunState
 from pypty_nb.workspace import paths
 from pypty_nb.workspace.arrays import read_array, split
 from pypty_nb.workspace.history import History
+from pypty_nb.workspace.ledger import Ledger
 from pypty_nb.workspace.opening import Content, content_of
 from pypty_nb.workspace.runner import Runner
 
@@ -110,6 +111,17 @@ class Workspace:
         path = self.inside(path)
         paths.check_parts(self.root, path)
         return self._take(content_of(path, self.preset), path.stem)
+
+    def use_run(self, run: str) -> str:
+        """Take the preset of the run in the folder ``runs/run``, for another run; gives a sentence on it.
+
+        Raises
+        ------
+        ParameterError, RunFolderError
+            Where there is no such run, or its preset cannot be read.
+        """
+        values = dict(Ledger(self.root).preset(run).items())
+        return self._take(Content(values, f"Preset of run {run}"), f"from-run-{run}")
 
     def use_start(self, name: str) -> None:
         """Take a named start's settings; data, calibration and arrays stay.

@@ -1,22 +1,31 @@
 """Results in other formats, one file a format, found by being in this folder.
 
-A format's module has ``write(point, preset, folder) -> list of paths``.
+A format's module has ``ABOUT``, a line on what it is good for, ``write(result, folder) -> list of paths``, and, where people
+call it otherwise than the module, its name as ``FORMAT``.
 """
 
 from __future__ import annotations
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from pypty_nb.params import ParameterError
 from pypty_nb.runs.errors import RunFolderError
 from pypty_nb.runs.folder import RunFolder
+from pypty_nb.runs.result import Result
 
 
 def formats() -> list[str]:
     """The formats' names."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(_modules())
+
+
+def about(form: str) -> str:
+    """A line on what the format `form` is good for."""
+    return _modules()[form].ABOUT
 
 
 def export(run: RunFolder, form: str, out: Path) -> list[Path]:
@@ -31,11 +40,15 @@ def export(run: RunFolder, form: str, out: Path) -> list[Path]:
     """
     if form not in formats():
         raise ParameterError(f"--format: there is no format {form!r}; there are {', '.join(formats())}")
-    point = run.point()
-    if point is None:
-        raise ParameterError(f"{run.path}: no epoch is complete yet, so that there is nothing to export")
+    result = Result.of(run)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return import_module(f"{__name__}.{form}").write(point, run.preset(), out)
+        return _modules()[form].write(result, out)
     except OSError as error:
         raise RunFolderError(f"the folder {out} cannot be written: {error.strerror or error}") from error
+
+
+@cache
+def _modules() -> dict[str, ModuleType]:
+    found = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    return {getattr(module, "FORMAT", module.__name__.rpartition(".")[2]): module for module in found}

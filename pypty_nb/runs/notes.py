@@ -1,0 +1,66 @@
+"""What people say of a run: a name and a note, in its folder as ``meta.json``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pypty_nb.files import write_text
+from pypty_nb.params import ParameterError
+from pypty_nb.runs.folder import RunFolderError
+
+NOTES = "meta.json"
+_MOST = {"name": 200, "note": 20_000}
+
+
+@dataclass(frozen=True)
+class Notes:
+    """A display name and a note, "" where there is none."""
+
+    name: str = ""
+    note: str = ""
+
+
+def read_notes(folder: Path) -> Notes:
+    """The notes in the run's `folder`; none where nobody wrote any.
+
+    Raises
+    ------
+    RunFolderError
+        Where the file is there and cannot be understood.
+    """
+    path = folder / NOTES
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        return Notes(*(_text(plain[name]) for name in ("name", "note")))
+    except FileNotFoundError:
+        return Notes()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RunFolderError(f"{path} cannot be read: {error}; writing a name or note replaces it") from error
+
+
+def write_notes(folder: Path, notes: Notes) -> None:
+    """Replace the notes in the run's `folder`, as a whole.
+
+    Raises
+    ------
+    ParameterError
+        Where one is too long.
+    RunFolderError
+        Where the folder cannot be written.
+    """
+    for what, most in _MOST.items():
+        length = len(getattr(notes, what))
+        if length > most:
+            raise ParameterError(f"the {what} has {length} characters; it may have {most}")
+    try:
+        write_text(folder / NOTES, json.dumps(asdict(notes), ensure_ascii=False, indent=1) + "\n")
+    except OSError as error:
+        raise RunFolderError(f"{folder / NOTES} cannot be written: {error.strerror or error}") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} is no text")
+    return value

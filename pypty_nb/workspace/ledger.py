@@ -1,0 +1,359 @@
+"""The ledger: every run of a project folder, how it stands, how it differs, and what people call it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pypty_nb.params import ParameterError, Preset
+from pypty_nb.params.reference import shown
+from pypty_nb.runs import RunFolder, RunFolderError
+from pypty_nb.runs.folder import CHECKPOINT, JOURNAL, LOSS, PRESET
+from pypty_nb.runs.notes import NOTES, Notes, read_notes, write_notes
+
+if TYPE_CHECKING:
+    from pypty_nb.runs.compare import PhasePair
+
+RUNS = "runs"
+TRASH = ".trash"
+BROKEN = "broken"
+
+_ENDS = {"finished": "finished", "stopped": "stopped by you", "failed": "failed"}
+#: A run that has written nothing for this long, and has not said that it ended, is taken for cut off.
+_SILENT_S = 120.0
+_STAMPED = re.compile(r"(?P<run>.+)-\d{8}T\d{6}(-\d+)?")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a run stands, in words; `busy` while a process may be writing it."""
+
+    words: str
+    busy: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger.
+
+    Attributes
+    ----------
+    run : str
+        The folder's name, its number: ``"001"``.
+    path : Path
+    name, note : str
+        As people gave them, "" where they did not.
+    state : str
+        In words; ``"broken"`` where the folder cannot be understood.
+    busy : bool
+    problem : str
+        What is wrong with a file of it, "" where nothing is.
+    epochs : int
+        Complete ones.
+    first_loss, last_loss : float or None
+    seconds : float or None
+        How long it took so far.
+    began : datetime or None
+        With the zone.
+    """
+
+    run: str
+    path: Path
+    name: str = ""
+    note: str = ""
+    state: str = BROKEN
+    busy: bool = False
+    problem: str = ""
+    epochs: int = 0
+    first_loss: float | None = None
+    last_loss: float | None = None
+    seconds: float | None = None
+    began: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One parameter that differs: its values in words."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs against each other.
+
+    Attributes
+    ----------
+    changes : tuple of Change
+        From the first's preset to the second's.
+    losses : pair of (epoch, loss) float arrays
+    phases : PhasePair or None
+    problem : str
+        Why there are no phases.
+    """
+
+    changes: tuple[Change, ...]
+    losses: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    phases: PhasePair | None
+    problem: str = ""
+
+
+def standing(run: RunFolder) -> Standing:
+    """How `run` stands: the one place that says so, from the journal and from when something was last written."""
+    events = [event for event in _events(run) if event.get("event") in {"started", "resumed", *_ENDS}]
+    if not events:
+        return Standing("not started")
+    last = str(events[-1]["event"])
+    if last in _ENDS:
+        why = f": {events[-1].get('why')}" if events[-1].get("why") else ""
+        return Standing(_ENDS[last] + why)
+    times = [file.stat().st_mtime for name in (JOURNAL, LOSS, CHECKPOINT) if (file := run.path / name).exists()]
+    if time.time() - max(times, default=0.0) < _SILENT_S:
+        return Standing("running", busy=True)
+    return Standing("cut off; can be resumed")
+
+
+class Ledger:
+    """The runs under ``root/runs``.
+
+    Lines are read again only where a file of theirs has changed, so that a list of hundreds can be asked for every second.
+    Everything that takes a `run` takes the folder's name and raises `ParameterError` where there is none of that name.
+
+    Parameters
+    ----------
+    root : Path
+        The project folder.
+    """
+
+    def __init__(self, root: Path):
+        self.runs = root.resolve() / RUNS
+        self._read: dict[str, tuple[tuple[tuple[int, int], ...], Entry]] = {}
+
+    # ---- reading
+    def entries(self) -> list[Entry]:
+        """Every folder under ``runs``, by number; those that cannot be understood say why and never raise."""
+        try:
+            names = [path.name for path in self.runs.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        except OSError:
+            names = []
+        self._read = {name: read for name, read in self._read.items() if name in names}
+        return [self._entry(name) for name in sorted(names, key=_order)]
+
+    def entry(self, run: str) -> Entry:
+        """One line."""
+        return self._entry(self._folder(run).name)
+
+    def open(self, run: str) -> RunFolder:
+        """The run itself.
+
+        Raises
+        ------
+        RunFolderError
+            Where the folder is none.
+        """
+        return RunFolder.open(self._folder(run))
+
+    def preset(self, run: str) -> Preset:
+        """A preset of one's own with the run's values, for another run: without the folder that it wrote."""
+        preset = self.open(run).preset()
+        preset.output_folder = ""
+        return preset
+
+    def changes(self, run: str, against: str | None = None) -> tuple[Change, ...]:
+        """How the run's preset differs from the defaults, or from the preset of the run `against`; in the tables' order."""
+        return _changes(None if against is None else self.preset(against), self.preset(run))
+
+    def compare(self, first: str, second: str, mode: int = 0) -> Comparison:
+        """Presets, losses and, where the runs have the same pixels, the registered phases of two runs."""
+        # scipy.signal with it takes as long to load as the rest of the page together
+        from pypty_nb.runs.compare import phases_of_runs
+
+        runs = self.open(first), self.open(second)
+        try:
+            phases, problem = phases_of_runs(*runs, mode), ""
+        except ParameterError as error:
+            phases, problem = None, str(error)
+        return Comparison(self.changes(second, first), (_curve(runs[0]), _curve(runs[1])), phases, problem)
+
+    # ---- changing
+    def rename(self, run: str, name: str) -> None:
+        """Give the run a name to be shown by; its folder keeps its number."""
+        self._note(run, name=" ".join(name.split()))
+
+    def annotate(self, run: str, note: str) -> None:
+        """Give the run a note."""
+        self._note(run, note=note.strip())
+
+    def trash(self, run: str) -> str:
+        """Move the run to ``runs/.trash``; gives the name there, for `restore`.
+
+        Raises
+        ------
+        RunFolderError
+            Where it is running, or the folder cannot be moved.
+        """
+        folder = self._folder(run)
+        if self._entry(run).busy:
+            raise RunFolderError(f"run {run} is running; stop it first")
+        stamp = f"{run}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        kept = _free(self.runs / TRASH, [stamp, *(f"{stamp}-{n}" for n in range(2, 1000))])
+        _move(folder, kept)
+        return kept.name
+
+    def trashed(self) -> list[str]:
+        """What lies in the trash, oldest first by number and time."""
+        trash = self.runs / TRASH
+        return sorted(path.name for path in trash.iterdir() if path.is_dir()) if trash.is_dir() else []
+
+    def restore(self, name: str) -> str:
+        """Bring a run back from the trash, under its number where that is free, else under the next one; gives it.
+
+        Raises
+        ------
+        ParameterError
+            Where the trash holds none of that name.
+        """
+        found = _STAMPED.fullmatch(name)
+        if found is None or name not in self.trashed():
+            raise ParameterError(f"the trash holds no run {name!r}")
+        home = _free(self.runs, [found["run"], *(f"{n:03d}" for n in range(self._highest() + 1, 10**6))])
+        _move(self.runs / TRASH / name, home)
+        return home.name
+
+    # ---- inside
+    def _note(self, run: str, **values: str) -> None:
+        folder = self.open(run).path
+        try:
+            notes = read_notes(folder)
+        except RunFolderError:
+            notes = Notes()
+        write_notes(folder, replace(notes, **values))
+
+    def _folder(self, run: str) -> Path:
+        folder = self.runs / run
+        # a name from the page must not lead anywhere else
+        if not run or Path(run).name != run or run.startswith(".") or not folder.is_dir():
+            raise ParameterError(f"there is no run {run!r} in {self.runs}")
+        return folder
+
+    def _highest(self) -> int:
+        names = [path.name for folder in (self.runs, self.runs / TRASH) if folder.is_dir() for path in folder.iterdir()]
+        numbers = [int(found[0]) for name in names if (found := re.match(r"\d{3,6}(?=$|-)", name))]
+        return max(numbers, default=0)
+
+    def _entry(self, name: str) -> Entry:
+        folder = self.runs / name
+        try:
+            stamp = tuple(_stamp(folder / file) for file in (PRESET, LOSS, JOURNAL, NOTES))
+            known = self._read.get(name)
+            if known is None or known[0] != stamp:
+                known = self._read[name] = stamp, _read(folder)
+            entry = known[1]
+            if entry.state == BROKEN:
+                return entry
+            now = standing(RunFolder(folder))
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            return Entry(name, folder, problem=str(error) or type(error).__name__)
+        return replace(entry, state=now.words, busy=now.busy)
+
+
+def _read(folder: Path) -> Entry:
+    """What the files say, but for how the run stands."""
+    try:
+        with (folder / PRESET).open(encoding="utf-8") as file:
+            if not isinstance(json.load(file), dict):
+                raise RunFolderError(f"{PRESET} is no preset")
+    except FileNotFoundError:
+        return Entry(folder.name, folder, problem=f"it has no {PRESET}")
+    except (ValueError, RecursionError) as error:
+        return Entry(folder.name, folder, problem=f"{PRESET} cannot be read: {error}")
+    try:
+        notes, problem = read_notes(folder), ""
+    except RunFolderError as error:
+        notes, problem = Notes(), str(error)
+    entry = Entry(folder.name, folder, notes.name, notes.note, "", problem=problem)
+    for file, part in ((LOSS, _losses), (JOURNAL, _began)):
+        try:
+            entry = replace(entry, **part(folder))
+        except (ValueError, KeyError, csv.Error) as error:
+            entry = replace(entry, problem=f"{file} cannot be read: {error}")
+    return entry
+
+
+def _losses(folder: Path) -> dict[str, Any]:
+    """First and last line of the log alone; a run of a thousand epochs costs no more than one of ten."""
+    try:
+        lines = (folder / LOSS).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    except FileNotFoundError:
+        return {}
+    if len(lines) < 2:
+        return {}
+    header, first, last = csv.reader([lines[0], lines[1], lines[-1]])
+    rows = [dict(zip(header, row, strict=True)) for row in (first, last)]
+    # the line after the last epoch has searched nothing, and its number counts the complete ones
+    final = int(rows[1]["N linesearch iterations"]) == 0
+    return {
+        "epochs": int(rows[1]["epoch"]) + (not final) - int(rows[0]["epoch"]),
+        "first_loss": float(rows[0]["loss"]),
+        "last_loss": float(rows[1]["loss"]),
+        "seconds": float(rows[1]["time / s"]),
+    }
+
+
+def _began(folder: Path) -> dict[str, Any]:
+    for event in _events(RunFolder(folder)):
+        if event.get("event") == "started":
+            return {"began": datetime.fromisoformat(str(event.get("time")))}
+    return {}
+
+
+def _events(run: RunFolder) -> list[dict[str, Any]]:
+    return [event for event in run.journal() if isinstance(event, dict)]
+
+
+def _changes(before: Preset | None, after: Preset) -> tuple[Change, ...]:
+    found = []
+    for name, (old, new) in after.diff(before).items():
+        words = shown(old), shown(new)
+        # arrays of one shape look alike in words
+        found.append(Change(name, words[0], words[1] if words[0] != words[1] else f"another {words[1]}"))
+    return tuple(found)
+
+
+def _curve(run: RunFolder) -> tuple[np.ndarray, np.ndarray]:
+    rows = run.losses()
+    return np.array([float(row["epoch"]) for row in rows]), np.array([float(row["loss"]) for row in rows])
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+def _order(name: str) -> tuple[bool, int, str]:
+    return not name.isdecimal(), int(name) if name.isdecimal() else 0, name
+
+
+def _free(folder: Path, names: list[str]) -> Path:
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(target)
+    except OSError as error:
+        raise RunFolderError(f"{source} cannot be moved to {target}: {error.strerror or error}") from error
