@@ -114,7 +114,8 @@ def test_a_long_array_is_named_and_restored(preset: Preset):
 def test_the_kinds_have_their_widgets(preset: Preset):
     kinds = {
         "flip_ky": ipywidgets.Checkbox,
-        "algorithm": ipywidgets.Dropdown,
+        "recon_type": ipywidgets.Dropdown,
+        "algorithm": ipywidgets.Combobox,
         "epoch_max": ipywidgets.Text,
         "update_obj": ipywidgets.Text,
     }
@@ -469,7 +470,7 @@ def test_keys_and_starts_on_the_page(tmp_path: Path):
         page._data._starts._menu.value = "noisy"
         assert "Few counts" in page._data._starts._said.value
         page._data._starts._take.click()
-        assert (preset.epoch_max, preset.compute_batch) == (20, "auto")
+        assert (preset.epoch_max, preset.atv_weight) == (100, 20.0)
         for key, epochs in (("ctrl+z", 7), ("ctrl+z", 200), ("ctrl+shift+z", 7), ("ctrl+y", 20)):
             page._bridge._heard(page._bridge, {"key": key}, [])
             assert preset.epoch_max == epochs

@@ -460,7 +460,7 @@ def test_import_of_plain_numbers(tmp_path: Path, capsys: Any, monkeypatch: pytes
         (["info", "nowhere.h5"], "there is no file nowhere.h5"),
         (["info", "scan.h5", "--scan-size", "a,b"], "'a,b' is no list of whole numbers"),
         (["import", "scan.h5", "out.png"], "does not end in .h5"),
-        (["import", "scan.h5", "out.h5", "--set", "acc_voltage"], "a fact is KEY=NUMBER"),
+        (["import", "scan.h5", "out.h5", "--set", "acc_voltage"], "takes name=value"),
         (["import", "scan.h5", "out.h5", "--set", "volts=3"], "'volts' is none of"),
         (["import", "scan.h5", "out.h5", "--scan-size", "9,9"], "9 × 9 = 81 positions, but 42 patterns"),
         (["import", "scan.h5", "out.h5", "--bad-pixels", "mend"], "bad_pixels: 'mend'"),

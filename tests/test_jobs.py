@@ -29,7 +29,7 @@ PATIENCE_S = 40
 
 @pytest.fixture
 def endless(tiny: Preset) -> Preset:
-    tiny.epoch_max = 100_000
+    tiny.update(epoch_max=100_000, hist_length=0)
     return tiny
 
 

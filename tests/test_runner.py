@@ -249,7 +249,7 @@ def test_the_event_loop_goes_on_meanwhile(tiny: Preset, tmp_path: Path) -> None:
 
 def test_it_is_changed_and_told_through_its_folder_too(tiny: Preset, tmp_path: Path) -> None:
     """A run in this process hears what another page or a shell says, and shows it."""
-    tiny.epoch_max = 100_000
+    tiny.update(epoch_max=100_000, hist_length=0)
     answers: list[dict] = []
 
     async def run() -> Watched:

@@ -16,7 +16,8 @@ from pypty_nb.widgets import text
 
 Control = ipywidgets.Checkbox | ipywidgets.Dropdown | ipywidgets.Text
 
-#: Kind of parameter and its widget; the first that fits. What may be scheduled is always text: a number or an expression.
+#: Kind of parameter and its widget; the first that fits. What may be scheduled is always text: a number or an expression,
+#: with the words to choose from where there are any.
 WIDGETS: tuple[tuple[type, type[Control]], ...] = (
     (Boolean, ipywidgets.Checkbox),
     (Choice, ipywidgets.Dropdown),
@@ -32,13 +33,16 @@ _WORDS = {"none": None, "on": True, "yes": True, "true": True, "off": False, "no
 
 def make(name: str, field: Field) -> Control:
     """The widget for `field`, empty, with label, unit and help."""
-    text_only = field.schedulable
-    kind = ipywidgets.Text if text_only else next(widget for parameter, widget in WIDGETS if isinstance(field, parameter))
+    kind = next(widget for parameter, widget in WIDGETS if isinstance(field, parameter))
+    if field.schedulable:
+        kind = ipywidgets.Combobox if isinstance(field, Choice) else ipywidgets.Text
     options: dict[str, Any] = {}
     if kind is ipywidgets.Dropdown and isinstance(field, Choice):
         options = {"options": [(shown(field, value), value) for value in (*field.words, *field.choices)]}
-    if kind is ipywidgets.Text:
+    if issubclass(kind, ipywidgets.Text):
         options = {"continuous_update": False}
+    if kind is ipywidgets.Combobox and isinstance(field, Choice):
+        options["options"] = field.choices
     if kind is ipywidgets.Checkbox:
         options = {"indent": False}
     return kind(description=_label(name, field), description_allow_html=True, tooltip=_help(name, field), **options)
