@@ -67,12 +67,13 @@ def test_the_picture(found: Calibration, cutoff: float, epochs: int, bound: floa
     # fiducials: few, small, and the densest there is
     smooth = ndi.gaussian_filter(phase, 4)[20:-20, 20:-20]
     spots, count = ndi.label(smooth > 0.6 * smooth.max())  # pyright: ignore[reportGeneralTypeIssues]
-    print(f"{count} fiducials, the densest of {smooth.max():.2f} rad, shells of {best_diameter_nm(np.clip(phase, -0.3, 0.3)):.0f} nm")
     nanometres = STEP_NM / 10 * np.sqrt(np.bincount(spots.ravel())[1:] * 4 / np.pi)
     assert 2 <= count <= 6
     assert nanometres.max() < 12
     # round shells: a disc against a ring around it fits best at their diameter
-    assert 60 <= best_diameter_nm(np.clip(phase, -0.3, 0.3)) <= 75
+    diameter = best_diameter_nm(np.clip(phase, -0.3, 0.3))
+    print(f"{count} fiducials, the densest of {smooth.max():.2f} rad, shells of {diameter:.0f} nm")
+    assert 60 <= diameter <= 75
 
 
 def on_the_scan(run: Reconstruction) -> np.ndarray:
