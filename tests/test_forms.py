@@ -471,7 +471,7 @@ def test_keys_and_starts_on_the_page(tmp_path: Path):
         assert "Few counts" in page._data._starts._said.value
         page._data._starts._take.click()
         assert (preset.epoch_max, preset.atv_weight) == (100, 20.0)
-        for key, epochs in (("ctrl+z", 7), ("ctrl+z", 200), ("ctrl+shift+z", 7), ("ctrl+y", 20)):
+        for key, epochs in (("ctrl+z", 7), ("ctrl+z", 200), ("ctrl+shift+z", 7), ("ctrl+y", 100)):
             page._bridge._heard(page._bridge, {"key": key}, [])
             assert preset.epoch_max == epochs
 

@@ -94,8 +94,8 @@ def test_a_run_in_its_own_process_is_seen_steered_left_and_found_again(endless: 
         await page.until(lambda: page.run.state.phase is Phase.PAUSED)
         epoch = page.run.state.epoch
         sent = page.run.change({"phase_norm_weight": 0.2})
-        with pytest.raises(ParameterError, match="algorithm: cannot be changed"):
-            page.run.change({"algorithm": "ml"})
+        with pytest.raises(ParameterError, match="data_bin: cannot be changed"):
+            page.run.change({"data_bin": 2})
         await page.until(lambda: any(answer["id"] == sent for answer in page.answers))
         assert page.run.state.epoch == epoch
         # the page is closed; another one comes

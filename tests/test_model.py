@@ -277,8 +277,6 @@ def test_a_sequence_counts_its_patterns_alone() -> None:
     [
         ({"num_slices": 3, "obj": np.ones((20, 20, 2, 1), complex)}, "num_slices: is 3, but obj has 2"),
         ({"obj": np.ones((20, 21, 4, 1), complex), "slice_distances": [1.0, 2.0]}, "slice_distances: has 2 values; 4 slices"),
-        ({"fancy_sigma": 1.0}, "fancy_sigma"),
-        ({"reset_positions": "lambda x: x > 5"}, "reset_positions"),
         ({"obj": np.ones((10, 10, 1, 1), complex)}, "too small for the scan"),
         ({"positions": np.array([[-3.0, 0.0]] * COUNT)}, "too small for the scan"),
         ({"probe": np.zeros((N, N, 1), complex)}, "zero everywhere"),
