@@ -198,14 +198,13 @@ def test_every_reason_against_a_run_at_once_in_the_engines_words(tiny_file: Path
         num_slices=2,
         slice_distances=[1.0, 2.0, 3.0],
         sequence=[99],
-        fancy_sigma=1.0,
     )
     report = preflight(preset)
     assert not report.can_run
     assert {line.standing for line in report.lines} == {"red"}
     found = {line.name: line for line in report.lines}
     assert set(found) == {
-        "fancy_sigma", "positions", "probe", "beam_current", "aberration_marker", "slice_distances", "sequence",
+        "positions", "probe", "beam_current", "aberration_marker", "slice_distances", "sequence",
     }  # fmt: skip
     assert (found["positions"].value, found["positions"].advice) == (
         "has 7 rows for 25 patterns", "give one a pattern, or one for all",

@@ -7,7 +7,8 @@ rim of the probe's patch and the edge of the scan lag behind. The preconditioner
 
 and the probe's with the same of Σ_j |o(r + r_j)|²: the diagonals of the Gauss-Newton Hessian where the exit wave is the product
 of both, as in the denominators of ePIE (Maiden and Rodenburg, Ultramicroscopy 109, 1256 (2009), eqs. 4 and 6). Behind the
-first slice the probe is propagated through vacuum; max I is that of all slices. Arrays other than object and probe keep the metric 1.
+first slice the probe is propagated through vacuum; max I is that of all slices. Arrays other than object and probe keep the
+metric 1.
 """
 
 from __future__ import annotations
