@@ -48,7 +48,7 @@ class LedgerList:
         self._chosen = "", ""
         self._locked = False
         self._head = heading(_cells(_TITLES), "pn-runhead")
-        self._body = boxed(ipywidgets.VBox, "pn-runs")
+        self._body, self._nothing = boxed(ipywidgets.VBox, "pn-runs"), heading(NO_RUNS, "pn-nothing")
         self._more = ipywidgets.Button(description="Show older runs")
         self._more.on_click(lambda _button: self._show_more())
         self._widget = boxed(ipywidgets.VBox, "pn-ledger", self._head, self._body)
@@ -67,8 +67,8 @@ class LedgerList:
             self._rows[entry.run].show(entry, self._letter(entry.run), locked=self._locked)
         rows = tuple(row.widget for row in self._rows.values())
         rest = (self._more,) if len(self._entries) > self._limit else ()
-        children = (*rows, *rest) or (heading(NO_RUNS, "pn-nothing"),)
-        if children != self._body.children and (rows or len(self._body.children) != 1 or self._body.children[0] is self._more):
+        children = (*rows, *rest) or (self._nothing,)
+        if children != self._body.children:
             self._body.children = children
 
     def choose(self, first: str, second: str) -> None:
@@ -108,18 +108,17 @@ class _Row:
         self._letter = heading("", "pn-letter")
         self._buttons = boxed(ipywidgets.HBox, "pn-rowbuttons")
         self.widget = boxed(ipywidgets.HBox, "pn-run", self._choose, self._cells, self._buttons, self._letter)
-        self._broken = False
         self._ask(asked=False)
 
     def show(self, entry: Entry, letter: str, *, locked: bool) -> None:
-        self._broken = entry.state == BROKEN
+        broken = entry.state == BROKEN
         self._cells.value = cells(entry)
         self._letter.value = f"<b>{letter}</b>"
         (self.widget.add_class if letter else self.widget.remove_class)("cur")
-        self._use.disabled = locked or self._broken
-        self._compare.disabled = bool(letter) or self._broken
+        self._use.disabled = locked or broken
+        self._compare.disabled = bool(letter) or broken
         self._delete.disabled = entry.busy
-        self._choose.disabled = self._broken
+        self._choose.disabled = broken
 
     def _ask(self, *, asked: bool) -> None:
         self._asked = asked
