@@ -20,6 +20,7 @@ from pypty_nb.params.reference import shown
 from pypty_nb.runs import RecordedRun, RunFolder, RunFolderError
 from pypty_nb.runs.folder import JOURNAL, LOSS
 from pypty_nb.runs.notes import NOTES, read_notes
+from pypty_nb.runs.state import Owner, Phase, RunState, write_state
 from pypty_nb.workspace import Workspace
 from pypty_nb.workspace.ledger import BROKEN, Ledger
 from tests.conftest import EPOCHS, _tiny
@@ -74,6 +75,34 @@ def test_every_run_with_how_it_stands(root: Path) -> None:
 def test_a_run_that_failed_says_why(root: Path) -> None:
     RunFolder(root / "runs" / "003").note("failed", why="epoch 2: the term 'data' of the loss is nan")
     assert Ledger(root).entry("003").state == "failed: epoch 2: the term 'data' of the loss is nan"
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [(Phase.RUNNING, "running"), (Phase.PAUSED, "paused"), (Phase.PREPARING, "preparing"), (Phase.STOPPING, "stopping")],
+)
+def test_the_state_file_decides_while_a_process_is_at_work(root: Path, phase: Phase, words: str) -> None:
+    folder = root / "runs" / "010"
+    age(folder)
+    write_state(folder, RunState(phase, 3, 0, EPOCHS, owner=Owner.of(os.getpid())))
+    entry = Ledger(root).entry("010")
+    assert (entry.state, entry.busy) == (words, True)
+    ended = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = Owner.of(ended.pid)
+    ended.communicate(b"\n")
+    write_state(folder, RunState(phase, 3, 0, EPOCHS, owner=owner))
+    entry = Ledger(root).entry("010")
+    assert entry.state.startswith(f"lost: process {ended.pid} on ") and "after epoch 3" in entry.state and not entry.busy
+
+
+def test_a_run_in_the_queue_waits_and_one_that_ended_is_told_by_its_journal(root: Path) -> None:
+    folder = root / "runs" / "002"
+    write_state(folder, RunState(Phase.QUEUED))
+    assert (Ledger(root).entry("002").state, Ledger(root).entry("002").busy) == ("waits", True)
+    write_state(folder, RunState(Phase.FINISHED))
+    assert (Ledger(root).entry("002").state, Ledger(root).entry("002").busy) == ("finished", False)
+    (folder / "state.json").write_text("{")
+    assert Ledger(root).entry("002").state == "finished"
 
 
 def test_lines_are_read_again_where_something_changed(root: Path) -> None:

@@ -282,7 +282,7 @@ class App(ipywidgets.VBox):
         return status(told, self._reports.seconds, self._reports.rejected)
 
     def _run_words(self, state: RunState) -> str:
-        return f"Run {state.folder.name}" if state.folder is not None else ""
+        return self._results.words or (f"Run {state.folder.name}" if state.folder is not None else "")
 
     def _show_bottom(self, state: RunState, says: Status) -> None:
         report = self._reports.last

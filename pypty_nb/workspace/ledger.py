@@ -18,6 +18,7 @@ from pypty_nb.params.reference import shown
 from pypty_nb.runs import RunFolder, RunFolderError
 from pypty_nb.runs.folder import CHECKPOINT, JOURNAL, LOSS, PRESET
 from pypty_nb.runs.notes import NOTES, Notes, read_notes, write_notes
+from pypty_nb.runs.state import Phase, lost, read_state
 
 if TYPE_CHECKING:
     from pypty_nb.runs.compare import PhasePair
@@ -109,18 +110,12 @@ class Comparison:
 
 
 def standing(run: RunFolder) -> Standing:
-    """How `run` stands: the one place that says so, from the journal and from when something was last written."""
-    events = [event for event in _events(run) if event.get("event") in {"started", "resumed", *_ENDS}]
-    if not events:
-        return Standing("not started")
-    last = str(events[-1]["event"])
-    if last in _ENDS:
-        why = f": {events[-1].get('why')}" if events[-1].get("why") else ""
-        return Standing(_ENDS[last] + why)
-    times = [file.stat().st_mtime for name in (JOURNAL, LOSS, CHECKPOINT) if (file := run.path / name).exists()]
-    if time.time() - max(times, default=0.0) < _SILENT_S:
-        return Standing("running", busy=True)
-    return Standing("cut off; can be resumed")
+    """How `run` stands: the one place that says so.
+
+    ``state.json`` decides where it tells of a process at work or of a queue; else the journal does, and when something was last
+    written.
+    """
+    return _said(run.path) or _journalled(run)
 
 
 class Ledger:
@@ -265,6 +260,33 @@ class Ledger:
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             return Entry(name, folder, problem=str(error) or type(error).__name__)
         return replace(entry, state=now.words, busy=now.busy)
+
+
+def _said(folder: Path) -> Standing | None:
+    """What ``state.json`` says; ``None`` where that is no more than the journal knows."""
+    state = read_state(folder)
+    if state is not None and state.owned and not state.owner_lives():
+        # it may have ended since the file was read
+        state = read_state(folder)
+        if state is not None and state.owned and not state.owner_lives():
+            return Standing(f"lost: {lost(state).message}")
+    if state is None or not state.busy:
+        return None
+    return Standing("waits" if state.phase is Phase.QUEUED else state.phase.value, busy=True)
+
+
+def _journalled(run: RunFolder) -> Standing:
+    events = [event for event in _events(run) if event.get("event") in {"started", "resumed", *_ENDS}]
+    if not events:
+        return Standing("not started")
+    last = str(events[-1]["event"])
+    if last in _ENDS:
+        why = f": {events[-1].get('why')}" if events[-1].get("why") else ""
+        return Standing(_ENDS[last] + why)
+    times = [file.stat().st_mtime for name in (JOURNAL, LOSS, CHECKPOINT) if (file := run.path / name).exists()]
+    if time.time() - max(times, default=0.0) < _SILENT_S:
+        return Standing("running", busy=True)
+    return Standing("cut off; can be resumed")
 
 
 def _read(folder: Path) -> Entry:

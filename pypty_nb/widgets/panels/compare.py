@@ -1,0 +1,183 @@
+"""Two runs against each other, in the column: what differs, and how far they agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ipywidgets
+import numpy as np
+from bqplot.axes import Axis
+from bqplot.figure import Figure
+from bqplot.marks import Label, Lines
+from bqplot.scales import LinearScale
+
+from pypty_nb.params import FIELDS, ParameterError, Preset
+from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.panel import boxed, heading
+from pypty_nb.widgets.views.loss import linear_ticks
+from pypty_nb.workspace.ledger import Change, Ledger
+
+if TYPE_CHECKING:
+    from pypty_nb.physics.frc import RingCorrelation
+
+_SHARED = "A and B share patterns, so this compares them; it is no resolution. For that, run two halves."
+_WIDEST = 28
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is said of two runs.
+
+    Attributes
+    ----------
+    first, second : str
+        The folders' names, A and B.
+    changes : tuple of Change
+        From B's preset to A's.
+    correlation : RingCorrelation or None
+    problem : str
+        Why there is none.
+    shared : bool
+        Whether both may have used the same patterns.
+    """
+
+    first: str
+    second: str
+    changes: tuple[Change, ...]
+    correlation: RingCorrelation | None
+    problem: str
+    shared: bool
+
+
+def pair(ledger: Ledger, first: str, second: str) -> Pair:
+    """Compare two runs; takes a while, for a thread.
+
+    Raises
+    ------
+    ParameterError, RunFolderError
+        Where a preset of them cannot be read.
+    """
+    # scipy.signal with it takes as long to load as the rest of the page together
+    from pypty_nb.runs.compare import frc_of_runs
+
+    changes = ledger.changes(first, second)
+    shared = share_patterns(ledger.preset(first), ledger.preset(second))
+    try:
+        correlation, problem = frc_of_runs(ledger.open(first), ledger.open(second)), ""
+    except (ParameterError, OSError) as error:
+        correlation, problem = None, text.failure(error)
+    return Pair(first, second, changes, correlation, problem, shared)
+
+
+def share_patterns(first: Preset, second: Preset) -> bool:
+    """Whether two presets may work on the same patterns: only sequences that are given and apart tell that they do not."""
+    if not all(isinstance(preset.sequence, (np.ndarray, list, tuple)) for preset in (first, second)):
+        return True
+    return bool(len(np.intersect1d(np.asarray(first.sequence), np.asarray(second.sequence))))
+
+
+def table(shown: Pair) -> str:
+    """HTML of what differs in the presets."""
+    if not shown.changes:
+        return '<span class="m">Their presets are the same.</span>'
+    rows = "".join(
+        f"<tr><td>{text.escape(FIELDS[change.name].label if change.name in FIELDS else change.name)}</td>"
+        f"<td><b>{_short(change.after)}</b></td><td>{_short(change.before)}</td></tr>"
+        for change in shown.changes
+    )
+    first, second = text.escape(shown.first), text.escape(shown.second)
+    return f'<table><tr class="m"><td></td><td>A {first}</td><td>B {second}</td></tr>{rows}</table>'
+
+
+def resolutions(correlation: RingCorrelation) -> str:
+    """HTML of where the curve falls below the thresholds."""
+    rows = (("Half-bit", correlation.half_bit), ("1/7", correlation.seventh))
+    lines = "".join(f"<tr><td>{name}</td><td>{text.escape(correlation.said(crossing))}</td></tr>" for name, crossing in rows)
+    return f"<table>{lines}</table>"
+
+
+def _short(words: str) -> str:
+    cut = words if len(words) <= _WIDEST else words[: _WIDEST - 1] + "…"
+    return f'<span title="{text.escape(words)}">{text.escape(cut)}</span>'
+
+
+class CompareView:
+    """The comparison; empty until there is one."""
+
+    def __init__(self):
+        self._said, self._differs = heading("", "pn-help"), heading("", "pn-table pn-differs")
+        self._resolutions, self._note = heading("", "pn-table pn-frc"), heading("", "pn-help")
+        self._plot = _RingPlot()
+        self._widget = boxed(ipywidgets.VBox, "pn-formbody")
+        self._title = heading("A against B", "pn-title")
+
+    def render(self) -> ipywidgets.DOMWidget:
+        """The widget, always the same one."""
+        return self._widget
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._widget.children = ()
+
+    def tell(self, words: str, mark: str = "") -> None:
+        """Show a sentence in its place."""
+        self._said.value = (text.mark(mark) + " " if mark else "") + text.escape(words)
+        self._widget.children = (self._title, self._said)
+
+    def show(self, shown: Pair) -> None:
+        """Show a comparison."""
+        self._differs.value = table(shown)
+        parts = [self._title, heading("What differs in the presets", "pn-h first"), self._differs]
+        parts.append(heading("Fourier ring correlation, A with B, 1/Å", "pn-h"))
+        if shown.correlation is None:
+            self._note.value = f'<span class="err">{text.mark("err")} {text.escape(text.sentence(shown.problem))}</span>'
+            self._widget.children = (*parts, self._note)
+            return
+        self._resolutions.value = resolutions(shown.correlation)
+        self._note.value = f"{text.mark('warn')} {_SHARED}" if shown.shared else ""
+        self._plot.show(shown.correlation)
+        self._widget.children = (*parts, self._plot.box, self._resolutions, self._note)
+
+
+class _RingPlot:
+    """The correlation, and both thresholds."""
+
+    def __init__(self):
+        self._x, y = LinearScale(min=0.0, max=1.0), LinearScale(min=0.0, max=1.05)
+        scales = {"x": self._x, "y": y}
+
+        def line(style: str) -> Lines:
+            own = style == "own"
+            return Lines(
+                x=np.zeros(0), y=np.zeros(0), scales=scales, colors=[f"var(--pn-{'accent' if own else 'plot-2'})"],
+                stroke_width=2 if own else 1.25, line_style="solid" if own else style,
+            )  # fmt: skip
+
+        self._lines = [line("own"), line("dashed"), line("dotted")]
+        self._names = Label(
+            x=[], y=[], text=[], scales=scales, colors=["var(--pn-text)"], default_size=12, font_weight="normal", align="end",
+            y_offset=-6,
+        )  # fmt: skip
+        self._across = Axis(scale=self._x, grid_lines="none", tick_format="~g")
+        up = Axis(scale=y, side="left", grid_lines="solid", orientation="vertical", tick_format="~g", tick_values=[0, 0.5, 1])
+        figure = Figure(
+            marks=[*self._lines, self._names], axes=[self._across, up], padding_x=0, padding_y=0, animation_duration=0,
+            display_toolbar=False, fig_margin={"top": 8, "right": 12, "bottom": 22, "left": 32},
+            layout=ipywidgets.Layout(width="100%", height="100%", min_width="0", min_height="0"),
+        )  # fmt: skip
+        self.box = boxed(ipywidgets.Box, "pn-plot pn-frcplot", figure)
+
+    def show(self, correlation: RingCorrelation) -> None:
+        frequency = correlation.frequency
+        first, last = 0.0, float(frequency[-1])
+        self._x.max = last
+        self._across.tick_values = linear_ticks(first, last, 5)
+        curves = correlation.correlation, correlation.half_bit.threshold, correlation.seventh.threshold
+        for line, values in zip(self._lines, curves, strict=True):
+            with line.hold_sync():
+                line.x, line.y = frequency, np.clip(values, 0.0, 1.05)
+        with self._names.hold_sync():
+            self._names.x = np.array([last, last])
+            self._names.y = np.array([float(curves[1][-1]), float(curves[2][-1])])
+            self._names.text = ["half-bit", "1/7"]
