@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from pypty_nb.workspace import Jobs
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--enable-unsafe-swiftshader")
@@ -88,6 +90,10 @@ def served(root: Path, shared: Path, *, command: Sequence[str] = (), **environme
             yield Site(url, root, Path(log.name))
         finally:
             _end(server)
+            # a run is a process of its own, which the server's end leaves alone
+            jobs = Jobs(root)
+            for job in jobs.list():
+                jobs.abort(job.folder)
 
 
 @pytest.fixture(scope="session")

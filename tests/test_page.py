@@ -82,6 +82,34 @@ def test_first_light(page, site: Site):
     assert len(folder.losses()) == done
 
 
+def test_a_run_goes_on_without_its_page(browser, site: Site):
+    """Reloaded in mid-run, the page shows the run going on, with its preset and its pictures."""
+    page, record = open_page(browser, site)
+    open_demo(page)
+    open_step(page, "5 Optimise")
+    field = page.get_by_role("textbox", name="Epochs")
+    field.fill("900")
+    field.press("Tab")
+    page.get_by_text("modified").wait_for(timeout=PATIENCE_MS)
+    button(page, "Run").click()
+    before, _ = wait_for_epoch(page, 3)
+    page.reload()
+    page.locator(".pn-app").first.wait_for(timeout=PATIENCE_MS)
+    after, _ = wait_for_epoch(page, before + 1)
+    assert after > before
+    # a page that is left in mid-run asks in vain for its kernel's end, and for what it was about to send
+    record.complaints.clear()
+    page.locator(".pn-pic canvas").first.wait_for(timeout=PATIENCE_MS)
+    assert "of 900" in readout(page)
+    expect(button(page, "Pause")).to_be_enabled(timeout=PATIENCE_MS)
+    button(page, "Abort").click()
+    button(page, "Really abort?").click()
+    page.locator(".pn-readout", has_text="Stopped by you after epoch").wait_for(timeout=PATIENCE_MS)
+    expect(button(page, "Abort")).to_be_disabled(timeout=PATIENCE_MS)
+    leave(page)
+    assert record.complaints == []
+
+
 def test_a_bad_value_is_said_beside_its_field(page):
     """The old value stays in force, Run is off with the reason, and restoring brings both back."""
     open_demo(page)

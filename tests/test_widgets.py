@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import math
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from pypty_nb.runs import RecordedRun, RunFolderError
 from pypty_nb.widgets import app, colour, text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.frames import Frames, Pace
-from pypty_nb.widgets.panels import BottomBar
+from pypty_nb.widgets.panels import BottomBar, TopBar
+from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import status
 from pypty_nb.widgets.steps import STEPS, Facts, standing
 from pypty_nb.widgets.views import Loss, Object, Patterns, Probe, Quarters, Residual, Scene, Stage, Views
@@ -500,7 +500,7 @@ def test_the_demo_starts_by_itself(tmp_path: Path):
         runner = page.workspace.runner
         await until(lambda: runner.state.epoch >= 2, 120)
         page._bridge._heard(page._bridge, {"key": " "}, [])
-        assert runner.state.phase is Phase.PAUSED
+        await until(lambda: runner.state.phase is Phase.PAUSED, 60)
         page._act()
         runner.stop()
         await until(lambda: not runner.state.busy, 60)
@@ -548,16 +548,64 @@ def test_files_and_exceptions_are_text_not_markup(tmp_path: Path):
     asyncio.run(main())
 
 
-def test_a_run_whose_page_is_closed_keeps_its_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A silent kernel is ended by the server, and a run in it would be with it."""
+def test_a_new_page_takes_up_the_run_under_way(tmp_path: Path):
+    """A page that is gone takes nothing of its run along; the next one shows it going on, and what was before."""
 
-    async def main() -> None:
-        monkeypatch.setattr(sys.modules["pypty_nb.widgets.app"], "AWAKE_S", 0.01)
-        page, sent = app(tmp_path), []
-        monkeypatch.setattr(page._bridge, "send", lambda content, buffers=None: sent.append(content))
-        await asyncio.sleep(0.05)
-        assert {"awake": True} not in sent
-        page.workspace.runner.state = RunState(Phase.RUNNING)
-        await until(lambda: sent.count({"awake": True}) > 2)
+    async def first() -> int:
+        page = app(tmp_path, demo=True)
+        await until(lambda: page.workspace.runner.state.epoch >= 3, 120)
+        return page.workspace.runner.state.epoch
 
-    asyncio.run(main())
+    async def second() -> None:
+        page = app(tmp_path)
+        runner = page.workspace.runner
+        await until(lambda: runner.state.epoch > before, 120)
+        assert page.workspace.name == "from-run-001"
+        assert page.workspace.preset.dataset is not None
+        assert sorted(page._reports.losses)[:before] == list(range(before))
+        await until(lambda: page._reports.scene(page._running).point.obj is not None, 60)
+        ending = runner.abort()
+        assert ending is not None
+        assert (await ending).phase is Phase.STOPPED
+        await until(lambda: not runner.state.busy, 60)
+        assert runner.state.phase is Phase.STOPPED
+
+    before = asyncio.run(first())
+    asyncio.run(second())
+
+
+def test_abort_asks_once():
+    aborted: list[bool] = []
+    bar = TopBar(lambda: None, lambda: None, lambda: aborted.append(True))
+    says = status(RunState(Phase.RUNNING, 1, 0, 5))
+    bar.show_state(says, can_act=True, can_stop=True, can_abort=True)
+    bar._abort.click()
+    assert (bar._abort.description, aborted) == ("Really abort?", [])
+    # the question goes with the run
+    bar.show_state(says, can_act=True, can_stop=False, can_abort=False)
+    assert bar._abort.description == "Abort"
+    bar.show_state(says, can_act=True, can_stop=True, can_abort=True)
+    bar._abort.click()
+    bar._abort.click()
+    assert (bar._abort.description, aborted) == ("Abort", [True])
+
+
+def report_of(epoch: int, seconds: float, *, drawn: bool = False, warnings: tuple[str, ...] = ()) -> EpochReport:
+    point = Refinables(obj=np.ones((4, 4, 1, 1), complex)) if drawn else Refinables()
+    terms = {"data": 10.0 - epoch}
+    return EpochReport(epoch, 10.0 - epoch, 0.0, terms, LineSearchReport(1.0), seconds, warnings, None, point)
+
+
+def test_reports_that_come_again_or_go_back():
+    """As a run is seen through its folder: arrays later than numbers, and epochs that were undone."""
+    reports = Reports()
+    for epoch in range(4):
+        reports.add(report_of(epoch, float(epoch), warnings=("careful",)))
+    reports.add(report_of(1, 1.0004, drawn=True, warnings=("careful",)))
+    reports.add(report_of(3, 3.0))
+    scene = reports.scene(Preset())
+    assert (list(scene.epochs), scene.report.epoch, reports.last.epoch) == ([0, 1, 2, 3], 1, 3)
+    assert (len(reports.warnings), reports.seconds, reports.pace) == (4, 3.0, 1.0)
+    reports.add(report_of(2, 4.5))
+    assert list(reports.scene(Preset()).epochs) == [0, 1, 2]
+    assert reports.last.epoch == 2

@@ -39,8 +39,6 @@ from pypty_nb.workspace.arrays import SUFFIXES
 from pypty_nb.workspace.listing import find
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
-#: Seconds between two signs of life of a run whose page is closed; the server waits much longer.
-AWAKE_S = 60.0
 _KEYS = (" ", "/", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
 _TITLES = tuple(STEPS)
 _DATA, _OPTIMISE = _TITLES.index("Data"), _TITLES.index("Optimise")
@@ -100,13 +98,15 @@ class App(ipywidgets.VBox):
         self._show_all()
         self._tasks.start(self._keep_showing)
         self._tasks.start(self._show_device)
-        self._tasks.start(self._keep_awake)
-        if demo:
-            self._tasks.start(self._run_demo)
+        self._tasks.start(partial(self._take_up, demo))
 
     # ---- putting it together
     def _make_panels(self) -> None:
-        self._top = TopBar(lambda: self._tasks.soon(self._act), lambda: self._tasks.soon(self.workspace.runner.stop))
+        self._top = TopBar(
+            lambda: self._tasks.soon(self._act),
+            lambda: self._tasks.soon(self._tell_run, self.workspace.runner.stop),
+            lambda: self._tasks.start(self._abort),
+        )
         self._rail = Rail(_TITLES, lambda index: self._tasks.soon(self.open_step, index), self._set_images)
         self._bottom = BottomBar()
         stage = Stage(self._bridge)
@@ -186,9 +186,9 @@ class App(ipywidgets.VBox):
         """What the slot button says."""
         runner = self.workspace.runner
         if runner.state.phase is Phase.RUNNING:
-            runner.pause()
+            self._tell_run(runner.pause)
         elif runner.state.phase is Phase.PAUSED:
-            runner.resume()
+            self._tell_run(runner.resume)
         elif not runner.state.busy and not self._why_off():
             self._run()
 
@@ -208,8 +208,26 @@ class App(ipywidgets.VBox):
             if self._panels[self._step].centre() is not None:
                 self.open_step(_OPTIMISE)
 
-    async def _run_demo(self) -> None:
-        if await self._data.open_demo():
+    def _tell_run(self, command: Callable[[], object]) -> None:
+        try:
+            command()
+        except (ValueError, OSError) as error:
+            self._failed(error)
+
+    async def _abort(self) -> None:
+        if (ending := self.workspace.runner.abort()) is not None:
+            await ending
+
+    async def _take_up(self, demo: bool) -> None:
+        """Show the run that is under way in the project folder; where there is none, begin the demonstration if asked to."""
+        workspace = self.workspace
+        run = await asyncio.to_thread(workspace.under_way)
+        if run is not None and not workspace.runner.state.busy:
+            self._running = await asyncio.to_thread(run.preset)
+            self._reports = Reports()
+            workspace.attach(run.path, self._running)
+            self.open_step(_OPTIMISE)
+        elif demo and await self._data.open_demo():
             self._act()
 
     def _set_images(self, on: bool) -> None:
@@ -224,7 +242,7 @@ class App(ipywidgets.VBox):
             return
         self._phase = state.phase
         self._show_all()
-        if not state.busy:
+        if not state.busy and state.phase is not Phase.IDLE:
             where = f"run {state.folder.name}: " if state.folder is not None else ""
             self._log(where + self._status(state).words)
         self._frames.want()
@@ -258,7 +276,8 @@ class App(ipywidgets.VBox):
         state, preset = self.workspace.runner.state, self.workspace.preset
         why, says = self._why_off(), self._status(state)
         can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why
-        self._top.show_state(says, can_act=can_act, can_stop=state.busy and state.phase is not Phase.STOPPING)
+        can_stop = state.busy and state.phase is not Phase.STOPPING
+        self._top.show_state(says, can_act=can_act, can_stop=can_stop, can_abort=state.busy)
         self._top.show_name(self.workspace.root, self.workspace.name, self.workspace.modified)
         self._show_bottom(state, says)
         self._bottom.show_reason("" if state.busy else why, self._to_correct() if not state.busy else None)
@@ -322,13 +341,6 @@ class App(ipywidgets.VBox):
                 await self._frames.run()
             except Exception as error:  # noqa: BLE001  a picture that cannot be drawn must not end the others, nor the numbers
                 self._failed(error)
-
-    async def _keep_awake(self) -> None:
-        """While a run is going in this kernel, let the server hear of it now and then: it ends kernels that are silent."""
-        while True:
-            await asyncio.sleep(AWAKE_S)
-            if self.workspace.runner.state.busy:
-                self._bridge.send({"awake": True})
 
     def _rows(self, state: RunState) -> dict[str, str]:
         rows = {"State": self._status(state).words}

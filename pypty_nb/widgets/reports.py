@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 from pypty_nb.params import Preset
 from pypty_nb.records import EpochReport
@@ -11,6 +10,8 @@ from pypty_nb.workspace import Scene
 from pypty_nb.workspace.scene import Event, scheduled
 
 _DATA = "data"
+#: A run's folder holds its times to the millisecond.
+_SAME_S = 1e-3
 
 
 class Reports:
@@ -25,14 +26,16 @@ class Reports:
     def __init__(self, before: Scene | None = None):
         self._before = before
         self.last: EpochReport | None = before.report if before is not None else None
+        #: The last one with arrays: a run that is watched through its folder writes those of few epochs.
+        self._pictured = self.last
         #: By epoch: the data term; every other term by its name; the data term of the patterns held out.
         self.losses: dict[int, float] = {}
         self.terms: dict[str, dict[int, float]] = {}
         self.validation: dict[int, float] = {}
-        self._began = time.monotonic()
+        self._times: dict[int, float] = {}
         self.seconds = 0.0
         self.pace = 0.0
-        self.rejected = 0
+        self.rejected = self._rejected_before = 0
         #: Of every report, shown or not; taken from here by the frame that shows them.
         self.warnings: list[str] = []
         self._fresh = True
@@ -41,16 +44,26 @@ class Reports:
             self._take(before)
 
     def add(self, report: EpochReport) -> None:
-        """Take one more; the pace follows the latest epochs, since schedules change what an epoch costs."""
-        if not self._fresh and self.last is not None and not report.final:
-            took = report.seconds - self.last.seconds
-            self.pace = took if len(self.losses) < 2 else 0.7 * self.pace + 0.3 * took
-        elif not report.final:
-            self.pace = report.seconds
-        if not report.final:
-            self.rejected = 0 if report.search.accepted else self.rejected + 1
+        """Take one more. One that comes again, with its arrays, counts once; one that goes back drops what was undone.
+
+        The pace follows the latest epochs, since schedules change what an epoch costs.
+        """
+        if report.point.obj is not None:
+            self._pictured = report
+        again = abs(self._times.get(report.epoch, math.inf) - report.seconds) < _SAME_S
+        if again and not report.final:
+            if self.last is not None and self.last.epoch == report.epoch:
+                self.last = report
+            return
+        if again:
+            # as a line of the folder's log it looked like a step of no use
+            self.rejected = self._rejected_before
+        else:
+            self._forget_from(report.epoch)
+            self._measure(report)
+            self.warnings.extend(report.warnings)
         self.last, self._fresh = report, False
-        self.warnings.extend(report.warnings)
+        self._times[report.epoch] = self.seconds = report.seconds
         self.losses[report.epoch] = float(report.terms[_DATA])
         for name, value in report.terms.items():
             if name != _DATA:
@@ -58,7 +71,22 @@ class Reports:
         held_out = getattr(report, "validation", None)
         if held_out is not None:
             self.validation[report.epoch] = float(held_out)
-        self.seconds = report.seconds
+
+    def _measure(self, report: EpochReport) -> None:
+        if not self._fresh and self.last is not None and not report.final:
+            # a run that was resumed counts its time anew
+            took = max(0.0, report.seconds - self.last.seconds)
+            self.pace = took if len(self.losses) < 2 else 0.7 * self.pace + 0.3 * took
+        elif not report.final:
+            self.pace = report.seconds
+        self._rejected_before = self.rejected
+        if not report.final:
+            self.rejected = 0 if report.search.accepted else self.rejected + 1
+
+    def _forget_from(self, epoch: int) -> None:
+        for values in (self.losses, self._times, self.validation, *self.terms.values()):
+            for undone in [other for other in values if other >= epoch]:
+                del values[undone]
 
     def scene(self, preset: Preset | None = None) -> Scene:
         """The run as the views see it now; without a preset, with that of the scene before."""
@@ -69,7 +97,7 @@ class Reports:
         epochs = sorted(self.losses)
         return Scene(
             preset,
-            self.last,
+            self._pictured or self.last,
             epochs,
             [self.losses[epoch] for epoch in epochs],
             {name: [term.get(epoch, math.nan) for epoch in epochs] for name, term in self.terms.items()},

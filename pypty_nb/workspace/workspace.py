@@ -21,10 +21,11 @@ from pypty_nb.records import EpochReport
 from pypty_nb.runs import RunFolder, RunState
 from pypty_nb.workspace import paths
 from pypty_nb.workspace.arrays import read_array, split
+from pypty_nb.workspace.attached import Attached
 from pypty_nb.workspace.history import History
+from pypty_nb.workspace.jobs import Jobs
 from pypty_nb.workspace.ledger import Ledger
 from pypty_nb.workspace.opening import Content, content_of
-from pypty_nb.workspace.runner import Runner
 
 DEMO = "Demonstration: a simulated specimen."
 
@@ -61,14 +62,15 @@ class Workspace:
     root : Path
         The project folder; files are chosen in it, runs are written under ``root/runs``.
     on_state, on_report :
-        Told of the run under way, in the event loop's thread.
+        Told of the run that is watched, in the event loop's thread. It is a process of its own and goes on without this one.
     """
 
     def __init__(self, root: Path, on_state: Callable[[RunState], None], on_report: Callable[[EpochReport], None]):
         self.root = root.resolve()
         self.preset = Preset()
         self.history = History(self.preset, Opened("untitled", "", (), self.preset.frozen()))
-        self.runner = Runner(on_state, on_report)
+        self.jobs = Jobs(self.root)
+        self.runner = Attached(self.jobs, on_state, on_report)
 
     @property
     def opened(self) -> Opened:
@@ -219,6 +221,32 @@ class Workspace:
         """
         preset = self.confined()
         return self.runner.start(quick_look(preset).frozen() if quick else preset, self.next_folder())
+
+    def under_way(self) -> RunFolder | None:
+        """The run of the project folder that a process is at work on, the latest of several; else the first that waits."""
+        states = [job.state for job in self.jobs.list()]
+        working = [state.folder for state in states if state.owned]
+        waiting = [state.folder for state in states if state.busy and not state.owned]
+        folder = (working[-1:] or waiting[:1] or [None])[0]
+        return RunFolder(folder) if folder is not None else None
+
+    def attach(self, folder: Path, preset: Preset) -> asyncio.Task[None]:
+        """Watch the run in `folder`, which `preset` drives; where nothing is open yet, its preset is.
+
+        Raises
+        ------
+        ParameterError
+            Where the preset cannot be taken.
+        """
+        if self.untouched:
+            values = dict(preset.items()) | {"output_folder": ""}
+            self._take(Content(values, f"Preset of run {folder.name}"), f"from-run-{folder.name}")
+        return self.runner.attach(folder)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing has been opened or changed."""
+        return self.preset == Preset()
 
     def next_folder(self) -> Path:
         """The next free ``runs/NNN`` of the project folder, or the preset's `output_folder` where it names one."""

@@ -1,4 +1,4 @@
-"""The top bar: where the work lies, what it runs on, what the run does, and the two buttons for it."""
+"""The top bar: where the work lies, what it runs on, what the run does, and the buttons for it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import ipywidgets
 from pypty_nb.widgets import text
 from pypty_nb.widgets.status import Status
 
+ABORT, REALLY = "Abort", "Really abort?"
+
 
 class TopBar(ipywidgets.HBox):
     """Folder and preset at the left; device, state and buttons at the right.
@@ -18,9 +20,11 @@ class TopBar(ipywidgets.HBox):
     ----------
     on_action : called when the slot button is pressed, or Space
     on_stop : called when the run is to end after this epoch
+    on_abort : called when the run is to end at once, and that was asked for twice
     """
 
-    def __init__(self, on_action: Callable[[], None], on_stop: Callable[[], None]):
+    def __init__(self, on_action: Callable[[], None], on_stop: Callable[[], None], on_abort: Callable[[], None]):
+        self._on_abort = on_abort
         self._name, self._device, self._state = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self._name.add_class("pn-where")
         self._device.add_class("pn-device")
@@ -28,11 +32,14 @@ class TopBar(ipywidgets.HBox):
         self._slot = ipywidgets.Button(description="Run", button_style="primary", disabled=True)
         self._stop = ipywidgets.Button(description="Stop after this epoch", disabled=True)
         self._slot.on_click(lambda _button: on_action())
+        self._abort = ipywidgets.Button(description=ABORT, button_style="danger", disabled=True)
+        self._abort.tooltip = "End the run at once; complete epochs stay"
         self._stop.on_click(lambda _button: on_stop())
+        self._abort.on_click(lambda _button: self._ask_once())
         brand, space = ipywidgets.HTML("<b>pypty_nb</b>"), ipywidgets.HTML()
         brand.add_class("pn-brand")
         space.add_class("pn-grow")
-        buttons = ipywidgets.HBox([self._slot, self._stop])
+        buttons = ipywidgets.HBox([self._slot, self._stop, self._abort])
         buttons.add_class("pn-buttons")
         super().__init__([brand, self._name, space, self._device, self._state, buttons])
         self.add_class("pn-top")
@@ -52,8 +59,16 @@ class TopBar(ipywidgets.HBox):
         memory = f" · <b>{total - free:.1f}</b> of {total:.1f} GB" if total else ""
         self._device.value = f'<span class="m s">{text.escape(device)}{memory}</span>'
 
-    def show_state(self, status: Status, *, can_act: bool, can_stop: bool) -> None:
+    def show_state(self, status: Status, *, can_act: bool, can_stop: bool, can_abort: bool) -> None:
         """Say what the run does, and which buttons may be pressed."""
         self._state.value = f"{text.mark(status.mark)} <b>{text.escape(status.words)}</b>"
         self._slot.description, self._slot.disabled = status.action, not can_act
-        self._stop.disabled = not can_stop
+        self._stop.disabled, self._abort.disabled = not can_stop, not can_abort
+        if not can_abort:
+            self._abort.description = ABORT
+
+    def _ask_once(self) -> None:
+        sure = self._abort.description == REALLY
+        self._abort.description = ABORT if sure else REALLY
+        if sure:
+            self._on_abort()

@@ -92,7 +92,7 @@ class Loss(View):
         self._draw_shares(scene, across)
         with self._x.hold_sync():
             self._x.min, self._x.max = across.low, across.high
-        total = scene.report.loss if scene.report is not None else losses[-1]
+        total = _total(scene, float(losses[-1]))
         apart = abs(total - losses[-1]) > 1e-9 * abs(total)
         extra = f'<span class="m s">total</span> <b>{text.number(total)}</b>' if apart else ""
         self._now.value = extra or f'<span class="m s">data</span> <b>{text.number(losses[-1])}</b>'
@@ -286,3 +286,10 @@ def linear_ticks(low: float, high: float, about: int = 7) -> list[float]:
     step = next(step * power for step in (*_STEPS, 10.0) if step * power >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(f"{index * step:.6g}") for index in range(first, last + 1)]
+
+
+def _total(scene: Scene, data: float) -> float:
+    """The loss of the last epoch; the latest report with arrays may be of an earlier one."""
+    if scene.report is None or scene.report.epoch == scene.epochs[-1]:
+        return scene.report.loss if scene.report is not None else data
+    return data + sum(values[-1] for values in scene.terms.values() if len(values) and not math.isnan(values[-1]))
