@@ -1,4 +1,4 @@
-"""How close reconstructions come to the truth, epoch by epoch: ``python -m tests.bench.quality FOLDER [S] [M] [noisy] [jitter]``.
+"""How close reconstructions come to the truth: ``python -m tests.bench.quality FOLDER [S] [M] [noisy] [jitter]``.
 
 FOLDER holds the two benchmark problems' generator, ``make_data.py``, and score, ``phase_rmse.py``; both are run from there.
 """
