@@ -86,8 +86,8 @@ class ResultsPanel(ipywidgets.VBox):
         return self._list.render()
 
     def column(self) -> Sequence[ipywidgets.DOMWidget]:
-        """Export and run, and the comparison below."""
-        return (self, self._comparison.render())
+        """The comparison where there is one, then export and run."""
+        return (self._comparison.render(), self)
 
     def enter(self) -> None:
         """Read the ledger again: other programs write runs, too."""
