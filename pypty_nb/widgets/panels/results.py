@@ -86,8 +86,8 @@ class ResultsPanel(ipywidgets.VBox):
         return self._list.render()
 
     def column(self) -> Sequence[ipywidgets.DOMWidget]:
-        """Export and run, and the comparison below."""
-        return (self, self._comparison.render())
+        """The comparison where there is one, then export and run."""
+        return (self._comparison.render(), self)
 
     def enter(self) -> None:
         """Read the ledger again: other programs write runs, too."""
@@ -208,14 +208,15 @@ class ResultsPanel(ipywidgets.VBox):
         from pypty_nb.runs.export import formats
 
         if not self._format.options:
-            self._format.options = await asyncio.to_thread(formats)
-            self._show_about()
-            self._mark()
+            self._format.options = names = await asyncio.to_thread(formats)
+            # a menu made empty chooses nothing by itself
+            self._format.value = names[0]
 
     def _show_about(self) -> None:
         from pypty_nb.runs.export import about
 
         self._about.value = text.escape(text.sentence(about(self._format.value))) if self._format.value else ""
+        self._mark()
 
     async def _export(self) -> None:
         workspace = self._page.workspace
