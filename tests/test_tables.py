@@ -190,7 +190,7 @@ BEYOND: dict[str, list[Row]] = {
     "Propagation": [Row("skip_preprocessing", Boolean, False)],
     "Bandwidth": [Row("patch_band_limit", Boolean, True)],
     "Optimisation": [
-        Row("preconditioner", Choice, "none"),
+        Row("preconditioner", Choice, "illumination"),
         Row("validation_fraction", Number, 0.0),
         Row("stop_on_validation", Integer, 0),
     ],

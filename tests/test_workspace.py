@@ -253,7 +253,7 @@ def test_a_start_is_taken_with_the_data_at_hand(workspace: Workspace, name: str)
         assert same(preset[kept], before[kept]), kept
     for given, (_, value) in Preset.named(name).diff().items():
         assert same(preset[given], value), given
-    assert preset.atv_weight == 0
+    assert preset.atv_weight == Preset.named(name).atv_weight
     assert preset.compute_batch in {1, "auto"}
     assert workspace.history.undoable == f"start “{name}”"
     workspace.history.undo()
