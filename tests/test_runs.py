@@ -395,8 +395,8 @@ def test_folders_made_for_a_run_that_fails_to_be_written_go_again(tiny: Preset, 
 
 
 def test_a_preset_that_cannot_be_run_writes_nothing(tiny: Preset, tmp_path: Path) -> None:
-    for values in ({"dataset": None}, {"dataset": -1.0 * tiny.dataset}, {"sequence": [99]}):
-        with pytest.raises(ValueError, match=r"data_path|negative|sequence"):
+    for values in ({"dataset": None}, {"dataset": -1.0 * tiny.dataset}, {"beam_current": np.ones(3)}):
+        with pytest.raises(ValueError, match=r"data_path|negative|beam_current"):
             run_ptychography({**tiny.to_dict(), **values, "output_folder": str(tmp_path / "run")})
     assert not list(tmp_path.iterdir())
 
