@@ -43,6 +43,7 @@ class Attached:
         self._on_state, self._on_report, self._on_answer = on_state, on_report, on_answer
         self._task: asyncio.Task[None] | None = None
         # a run that is being put on disk can be told nothing yet
+        self._aborting: asyncio.Task[RunState] | None = None
         self._beginning = False
         self._wish: Callable[[], object] | None = None
 
@@ -154,6 +155,11 @@ class Attached:
             answered = False
             while True:
                 update = await asyncio.to_thread(self._look, follower)
+                if update.state.phase is Phase.LOST and self._aborting is not None and not self._aborting.done():
+                    # its process is gone, and what is told of it not written yet
+                    await asyncio.wait({self._aborting})
+                    rest = await asyncio.to_thread(self._look, follower)
+                    update = Update(rest.state, update.reports + rest.reports, update.events + rest.events)
                 # answers from before it was attached are history
                 self._show(update, answers=answered or begin is not None)
                 answered = True
