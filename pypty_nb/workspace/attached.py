@@ -42,6 +42,10 @@ class Attached:
         self.jobs, self.state = jobs, RunState()
         self._on_state, self._on_report, self._on_answer = on_state, on_report, on_answer
         self._task: asyncio.Task[None] | None = None
+        # a run that is being put on disk can be told nothing yet
+        self._aborting: asyncio.Task[RunState] | None = None
+        self._beginning = False
+        self._wish: Callable[[], object] | None = None
 
     def start(self, preset: Preset, folder: Path) -> asyncio.Task[None]:
         """Start a run of `preset` that writes `folder`, or queue it, and watch it. Call from the event loop.
@@ -96,13 +100,18 @@ class Attached:
 
     def stop(self) -> None:
         """End the run after the epoch under way; what it has is saved. A run in the queue leaves it."""
-        if self.state.phase is Phase.QUEUED:
+        if self._beginning:
+            self._wish = self.stop
+        elif self.state.phase is Phase.QUEUED:
             self.abort()
         elif self.state.busy:
             self._send("stop")
 
     def abort(self) -> asyncio.Task[RunState] | None:
         """End the run at once; complete epochs stay."""
+        if self._beginning:
+            self._wish = self.abort
+            return None
         folder = self.state.folder
         if not self.state.busy or folder is None:
             return None
@@ -129,19 +138,28 @@ class Attached:
             raise ParameterError("no run is under way that could be told anything")
         return send(self.state.folder, word, values)
 
-    def _watch(self, folder: Path, begin: Callable[[], Any] | None = None) -> asyncio.Task[None]:
+    def _watch(self, folder: Path, begin: Callable[[], RunState] | None = None) -> asyncio.Task[None]:
         # the reference is kept: a task nobody holds may be collected in mid-run
+        self._beginning, self._wish = begin is not None, None
         self._task = asyncio.get_running_loop().create_task(self._follow(folder, begin))
         return self._task
 
-    async def _follow(self, folder: Path, begin: Callable[[], Any] | None) -> None:
+    async def _follow(self, folder: Path, begin: Callable[[], RunState] | None) -> None:
         try:
             if begin is not None:
-                await asyncio.to_thread(begin)
+                self._tell(await asyncio.to_thread(begin))
+                self._beginning = False
+                if self._wish is not None:
+                    self._wish()
             follower = await asyncio.to_thread(Follower, folder)
             answered = False
             while True:
                 update = await asyncio.to_thread(self._look, follower)
+                if update.state.phase is Phase.LOST and self._aborting is not None and not self._aborting.done():
+                    # its process is gone, and what is told of it not written yet
+                    await asyncio.wait({self._aborting})
+                    rest = await asyncio.to_thread(self._look, follower)
+                    update = Update(rest.state, update.reports + rest.reports, update.events + rest.events)
                 # answers from before it was attached are history
                 self._show(update, answers=answered or begin is not None)
                 answered = True
@@ -150,6 +168,7 @@ class Attached:
                 await asyncio.sleep(_LOOK_IN_QUEUE_S if update.state.phase is Phase.QUEUED else _LOOK_S)
         except Exception as error:  # noqa: BLE001  whatever stopped it must be seen on the page, not lost with the task
             text = str(error) or type(error).__name__
+            self._beginning = False
             self._tell(RunState(Phase.FAILED, message=text, folder=folder))
 
     def _look(self, follower: Follower) -> Update:
