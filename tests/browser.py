@@ -90,10 +90,7 @@ def served(root: Path, shared: Path, *, command: Sequence[str] = (), **environme
             yield Site(url, root, Path(log.name))
         finally:
             _end(server)
-            # a run is a process of its own, which the server's end leaves alone
-            jobs = Jobs(root)
-            for job in jobs.list():
-                jobs.abort(job.folder)
+            end_runs(root)
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +115,14 @@ def open_page(browser, site: Site, query: str = "", width: int = 1366, height: i
     page.goto(site.url + query)
     page.locator(wait).first.wait_for(timeout=PATIENCE_MS)
     return page, record
+
+
+def end_runs(root: Path) -> None:
+    """End what is under way: a run is a process of its own, which neither the page's end nor the server's ends."""
+    jobs = Jobs(root)
+    for job in jobs.list():
+        if job.state.busy:
+            jobs.abort(job.folder)
 
 
 def leave(page) -> None:

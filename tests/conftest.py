@@ -11,7 +11,7 @@ import pytest
 
 from pypty_nb import Preset
 from pypty_nb.engine import simulate
-from tests.browser import browser, leave, open_page, site
+from tests.browser import browser, end_runs, leave, open_page, site
 
 # fixtures of the whole session, here so that all browser tests share one server and one browser
 __all__ = ["browser", "site"]
@@ -72,6 +72,7 @@ def page(browser, site):
     page, record = open_page(browser, site)
     yield page
     leave(page)
+    end_runs(site.root)
     assert record.foreign(site) == []
     assert record.complaints == []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import PATIENCE_MS, Site, button, leave, open_page
+from tests.browser import PATIENCE_MS, Site, button, end_runs, leave, open_page
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
@@ -25,6 +25,7 @@ def run_demo(page, epochs: str) -> None:
 
 
 def test_a_run_is_in_the_ledger_and_its_pictures_on_disk(browser, site: Site):
+    end_runs(site.root)  # of other tests, which the page would take up
     page, _ = open_page(browser, site)
     button(page, "Open demonstration").click()
     page.get_by_text("Demonstration: a simulated specimen.").wait_for(timeout=PATIENCE_MS)
