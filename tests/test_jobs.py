@@ -111,10 +111,15 @@ def test_a_run_in_its_own_process_is_seen_steered_left_and_found_again(endless: 
         await other.until(lambda: other.run.state.epoch > epoch + 2)
         undone = other.run.undo()
         await other.until(lambda: any(answer["id"] == undone and answer["accepted"] for answer in other.answers))
-        other.run.change({"epoch_max": epoch + 8})
+        # at rest, since an end that is already passed ends it where it is
+        other.run.pause()
+        await other.until(lambda: other.run.state.phase is Phase.PAUSED)
+        last = other.run.state.epoch + 8
+        other.run.change({"epoch_max": last})
+        other.run.resume()
         await other.until(lambda: not other.run.state.busy)
-        assert other.run.state.phase is Phase.FINISHED and other.run.state.epoch_max == epoch + 8
-        assert other.reports[-1].final and other.reports[-1].epoch == epoch + 8
+        assert other.run.state.phase is Phase.FINISHED and other.run.state.epoch_max == last
+        assert other.reports[-1].final and other.reports[-1].epoch == last
 
     asyncio.run(use())
     point = open_run(folder).point()

@@ -209,7 +209,8 @@ def started(tmp_path: Path, command: list[str]) -> subprocess.Popen[str]:
 
 def test_killed_at_any_instant_it_can_be_opened_and_resumed(tiny_file: Path, tmp_path: Path) -> None:
     preset = Preset.from_json(tiny_file)
-    preset.update(epoch_max=60, print_flag=2)
+    # far more epochs than pass before the last kill, also where what the run prints is read late
+    preset.update(epoch_max=200, print_flag=2)
     preset.to_json(tiny_file)
     chance = random.Random(7)
     folder = tmp_path / "run"

@@ -103,7 +103,7 @@ def settings(page: Page) -> Config:
         },
         # through files that only this user may open, not through ports of this machine
         KernelManager={"transport": "ipc" if os.name == "posix" else "tcp"},
-        # kernels of closed pages stay behind otherwise (voila issue 1458)
+        # a closing page ends its kernel; one that is lost cannot
         MappingKernelManager={"cull_idle_timeout": page.cull_after, "cull_interval": max(1, page.cull_after // 60)},
         VoilaConfiguration={"show_tracebacks": False},
     )
