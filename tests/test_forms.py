@@ -486,9 +486,9 @@ import time
 from pypty_nb.params import Preset
 from pypty_nb.widgets import Form
 from pypty_nb.widgets.steps import STEPS
-began = time.perf_counter()
+began = time.process_time()
 form = Form(Preset(), STEPS[{title!r}], {title!r})
-print(time.perf_counter() - began, len(form._boxes), len(form.names))
+print(time.process_time() - began, len(form._boxes), len(form.names))
 """
     for title in ("Data", "Optimise"):
         runs = [subprocess.run([sys.executable, "-c", code.format(title=title)], capture_output=True, text=True, check=True)

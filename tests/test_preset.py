@@ -123,10 +123,10 @@ def test_an_unknown_name_is_refused_with_the_nearest(name: str, nearest: str | N
     "name", [3, None, ("a",), b"probe", pytest.param(10**5000, id="huge"), "x" * 10**6, "", "\0", "_tables"]
 )
 def test_a_name_is_text(name: Any) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UnknownParameterError):
         Preset.from_dict({name: 1})
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_older_names() -> None:
@@ -460,10 +460,10 @@ def test_a_folder_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
 def test_a_file_that_is_no_preset_is_refused_in_a_sentence(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text, encoding="utf-8")
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ParameterError, match=reason) as caught:
         Preset.from_json(path)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert len(str(caught.value)) < 600
 
 
@@ -635,7 +635,7 @@ presets = st.dictionaries(names, st.one_of(nested, nested, shaped), max_size=5)
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(presets)
 def test_whatever_is_given_is_accepted_or_refused_in_words(values: dict[Any, Any]) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         preset = Preset.from_dict(values)
     except (ParameterError, UnknownParameterError) as error:
@@ -643,7 +643,7 @@ def test_whatever_is_given_is_accepted_or_refused_in_words(values: dict[Any, Any
     else:
         for name in values:
             preset[name]
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -668,7 +668,7 @@ def test_a_whole_preset_is_checked_in_under_50_ms() -> None:
     assert len(values) >= 130
     seconds = []
     for _ in range(7):
-        began = time.perf_counter()
+        began = time.process_time()
         Preset.from_dict(values)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     assert min(seconds) < 0.05

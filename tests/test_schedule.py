@@ -124,10 +124,10 @@ def test_a_step_after_the_last_epoch_is_checked_too() -> None:
 
 
 def test_thousands_of_steps_are_found_quickly() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     schedule = Schedule.steps([[epoch, float(epoch)] for epoch in range(20000)])
     assert all(schedule.value(epoch) == epoch for epoch in range(0, 20000, 2))
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 # ---- callables
@@ -289,14 +289,14 @@ def test_no_callable_is_written_down_over_a_million_epochs() -> None:
     ],
 )
 def test_what_may_not_stand_in_a_schedule(text: str, reason: str | None) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     if reason is None:
         # a quotient with a variable is asked for its value only where it is due
         assert Schedule.parse(text).value(1) == 1
     else:
         with pytest.raises(ParameterError, match=reason):
             Schedule.parse(text).value(3)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("value", [3, None, b"x", ["x"], {"x": 1}, pytest.param(10**5000, id="huge"), ("lambda x: x",)])
@@ -324,10 +324,10 @@ def test_only_text_is_parsed(value: Any) -> None:
     ],
 )
 def test_no_value_or_nan_or_inf_is_said_with_its_epoch(text: str, epoch: int) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ParameterError, match=rf"epoch {epoch}|has no value|takes at most"):
         Schedule.parse(text).value(epoch)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_preset_names_parameter_epoch_and_schedule() -> None:
@@ -396,7 +396,7 @@ def nothing_executed() -> Iterator[None]:
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=14).map("".join)))
 def test_any_text_is_a_schedule_or_refused_within_a_second(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         with nothing_executed():
             schedule = Schedule.parse(text)
@@ -406,7 +406,7 @@ def test_any_text_is_a_schedule_or_refused_within_a_second(text: str) -> None:
     else:
         assert all(value is None or isinstance(value, (bool, int, float)) for value in values)
         assert not any(isinstance(value, float) and not math.isfinite(value) for value in values)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 # ---- as values

@@ -86,9 +86,9 @@ def test_every_kind_of_value(name: str, value: Any, count: int) -> None:
 
 
 def test_long_runs_are_looked_at_in_part() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     line = timeline(Preset(epoch_max=10**6, atv_weight="lambda x: 1e-3*exp(-x/100)"), "atv_weight")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert (line.last, line.whole) == (CHECKED_EPOCHS, False)
 
 
