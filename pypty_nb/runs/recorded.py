@@ -6,22 +6,23 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pypty_nb.engine import Reconstruction, constraint_names
+from pypty_nb.engine import Reconstruction
 from pypty_nb.params import ParameterError, Preset, as_preset
 from pypty_nb.records import EpochReport
-from pypty_nb.runs.changes import Change, Changes
-from pypty_nb.runs.commands import Command, as_plain, tidy, waiting
+from pypty_nb.runs.commands import Command, tidy, waiting
 from pypty_nb.runs.errors import RunFolderError
 from pypty_nb.runs.folder import RunFolder
 from pypty_nb.runs.lock import FolderLock
 from pypty_nb.runs.pulse import Pulse
+from pypty_nb.runs.saving import Saving
 from pypty_nb.runs.simulation import write_simulated
 from pypty_nb.runs.state import Phase, RunState, read_state
+from pypty_nb.runs.steering import Steering
 
 Params = Preset | Mapping[str, Any] | str | os.PathLike[str]
 
@@ -58,10 +59,8 @@ class RecordedRun:
     def __init__(self, reconstruction: Reconstruction, folder: RunFolder, lock: FolderLock, pulse: Pulse, hooks: Hooks):
         self.reconstruction, self.folder = reconstruction, folder
         self._pulse, self._told = pulse, hooks.told
-        self._changes, self._pending = Changes(folder), list[Change]()
-        self._report: EpochReport | None = None
-        self._unsaved: EpochReport | None = None
-        self._columns: tuple[str, ...] | None = None
+        self._saving = Saving(reconstruction, folder)
+        self._steering = Steering(reconstruction, folder, self._saving)
         self._wake = threading.Event()
         self._release = weakref.finalize(self, _let_go, lock, pulse)
 
@@ -106,7 +105,7 @@ class RecordedRun:
                 RunState(Phase.PREPARING, epoch, preset.epoch_prev, preset.epoch_max, "", folder.path), hooks.interrupt
             )
             run = cls(make(), folder, lock, pulse, hooks)
-            run._go_back_to(folder.checkpoint())
+            run._steering.go_back_to(folder.checkpoint())
             run._refuse(
                 [c for c in waiting(folder.path) if before is None or c.sent < before.heartbeat],
                 "the process that it was meant for ended before it answered",
@@ -154,22 +153,21 @@ class RecordedRun:
         self._wait_and_obey()
         if not self._release.alive:
             raise StopIteration
-        self._apply_pending()
+        if self._steering.apply_due():
+            self._tell_progress()
         try:
             report = next(self.reconstruction)
         except StopIteration:
             self._finish()
             raise
-        with self._writing():
-            self._record(report)
+        self._saving.record(report)
         self._tell_progress()
         self._pulse.show(report)
         return report
 
     def _finish(self) -> None:
         write_simulated(self.reconstruction)
-        with self._writing():
-            self.folder.note("finished")
+        self._saving.note("finished")
         self._end(Phase.FINISHED)
 
     # ---- what a person does, between epochs
@@ -195,10 +193,8 @@ class RecordedRun:
         if not self._release.alive:
             return
         try:
-            with self._writing():
-                if self._unsaved is not None:
-                    self._save(self._unsaved)
-                self.folder.note("stopped", **({"why": why} if why else {}))
+            self._saving.catch_up()
+            self._saving.note("stopped", **({"why": why} if why else {}))
         except RunFolderError as error:
             self._fail(error)
             raise
@@ -231,22 +227,7 @@ class RecordedRun:
             Where the change cannot be written; it is not in force then.
         """
         self._refuse_ended()
-        preset = self.reconstruction.preset
-        plain = as_plain(values, preset.epoch_prev, preset.epoch_max)
-        self._apply_pending()
-        before, in_force = self.reconstruction.checkpoint(), self._in_force()
-        differences = self.reconstruction.change(plain)
-        if not differences:
-            return {}
-        try:
-            with self._writing():
-                if self._unsaved is not None:
-                    self._save(self._unsaved)
-                self._changes.record(plain, differences, before)
-                self._columns = None
-        except BaseException:
-            self.reconstruction.restore(before, [change.values for change in in_force])
-            raise
+        differences = self._steering.change(values)
         self._tell_progress()
         return differences
 
@@ -261,17 +242,7 @@ class RecordedRun:
             Where the folder cannot be written.
         """
         self._refuse_ended()
-        change, before = self._changes.before_last(self.epoch)
-        rest = [other.values for other in self._in_force() if other.number != change.number]
-        self.reconstruction.restore(before, rest)
-        self._pending = [other for other in self._pending if other.epoch > self.epoch]
-        with self._writing():
-            # the journal last: what was undone half is done again by a resume
-            self.folder.write_checkpoint(before)
-            self.folder.forget_losses_from(self.epoch)
-            self.folder.write_arrays(self.reconstruction.point)
-            self.folder.note("undone", number=change.number, epoch=change.epoch)
-        self._unsaved = None
+        self._steering.undo()
         self._tell_progress()
         return self.epoch
 
@@ -283,7 +254,7 @@ class RecordedRun:
             self._carry_out(command)
 
     def _wait_and_obey(self) -> None:
-        if not self._release.alive or (self._report is not None and self._report.final):
+        if not self._release.alive or (self._saving.report is not None and self._saving.report.final):
             return
         self.obey()
         while self.state.phase is Phase.PAUSED:
@@ -317,8 +288,7 @@ class RecordedRun:
     def _answer(self, command: Command, why: str) -> None:
         reason = {"why": why} if why else {}
         answer = {"id": command.id, "command": command.word, "accepted": not why, "epoch": self.epoch, **reason}
-        with self._writing():
-            self.folder.note("command", **answer)
+        self._saving.note("command", **answer)
         command.remove()
         if self._told is not None:
             self._told(self.state, answer)
@@ -332,82 +302,15 @@ class RecordedRun:
         if not self._release.alive:
             raise ParameterError("the run has ended; nothing can be changed in it")
 
-    def _in_force(self) -> list[Change]:
-        return [change for change in self._changes.in_force() if change.epoch <= self.epoch]
-
-    # ---- the folder
-    def _go_back_to(self, checkpoint: Mapping[str, Any] | None) -> None:
-        """Take up what the folder holds: changes made before the checkpoint now, those after it at their epochs."""
-        changes = self._changes.in_force()
-        if checkpoint is not None:
-            done = [change for change in changes if change.epoch < int(checkpoint["epoch"])]
-            self.reconstruction.restore(checkpoint, [change.values for change in done])
-            changes = changes[len(done) :]
-        self._pending = changes
-
-    def _apply_pending(self) -> None:
-        """Make the changes that the run that is resumed saw at this epoch."""
-        while self._pending and self._pending[0].epoch <= self.epoch:
-            self.reconstruction.change(self._pending.pop(0).values)
-            self._tell_progress()
-
-    def _record(self, report: EpochReport) -> None:
-        preset, epoch = self.reconstruction.preset, report.epoch
-        self._report = self._unsaved = report
-        # the log first: a line written twice after a kill is dropped on reading, one never written would be missed
-        if preset.save_loss_log:
-            self.folder.log_loss(report, self.reconstruction.backend.memory(), self._constraints())
-        if report.final or _due(preset.value_at("save_inter_checkpoints", epoch), epoch):
-            self._save(report)
-        # the final report is no epoch, and schedules need have no value there
-        if not report.final and _due(preset.value_at("save_checkpoints_every_epoch", epoch), epoch):
-            self.folder.write_snapshot(report.point, epoch)
-        for warning in report.warnings:
-            self.folder.note("warning", epoch=epoch, warning=warning)
-
-    def _constraints(self) -> tuple[str, ...] | None:
-        """The constraints with a column of their own in ``loss.csv``; a change may bring more."""
-        if self.reconstruction.preset.save_loss_log != 2:
-            return None
-        if self._columns is None:
-            self._columns = self.folder.widen_losses(constraint_names(self.reconstruction.preset))
-        return self._columns
-
-    def _save(self, report: EpochReport) -> None:
-        self.folder.write_checkpoint(self.reconstruction.checkpoint())
-        self.folder.write_arrays(report.point)
-        self._unsaved = None
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except RunFolderError:
-            raise
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> RunFolderError:
-        saved = "nothing is saved yet"
-        with suppress(ParameterError, OSError):
-            if (state := self.folder.checkpoint()) is not None:
-                saved = f"the state after epoch {int(state['epoch'])} is on disk, and a resume goes on from there"
-        failure = RunFolderError(
-            f"the run's folder {self.folder.path} cannot be written ({error.strerror or error}); "
-            f"the run ended after epoch {self.epoch}; {saved}"
-        )
-        failure.report = self._report
-        return failure
-
     def _tell_progress(self, **changes: Any) -> None:
         preset = self.reconstruction.preset
         self._pulse.tell(epoch=self.epoch, epoch_first=preset.epoch_prev, epoch_max=preset.epoch_max, **changes)
 
     def _fail(self, error: Exception) -> None:
-        with suppress(OSError):
-            # after a failed write the disk holds the last good state, and a state without its line in the log is none
-            if self._unsaved is not None and not isinstance(error, RunFolderError):
-                self._save(self._unsaved)
+        # after a failed write the disk holds the last good state, and a state without its line in the log is none
+        if not isinstance(error, RunFolderError):
+            with suppress(OSError):
+                self._saving.catch_up()
         with suppress(OSError):
             self.folder.note("failed", why=str(error))
         self._end(Phase.FAILED, _words(error))
@@ -422,7 +325,7 @@ class RecordedRun:
     def _end(self, phase: Phase, message: str = "") -> None:
         if self._release.alive:
             self._pulse.tell(phase=phase, message=message or self.state.message)
-            self._pulse.end(self._report)
+            self._pulse.end(self._saving.report)
             with suppress(RunFolderError):
                 self._refuse(waiting(self.folder.path), "the run has ended")
             self._release()
@@ -450,10 +353,3 @@ def anywhere(preset: Preset) -> Preset:
     absolute = preset.copy()
     absolute.update({name: str(Path(path).resolve()) for name, path in given.items()})
     return absolute
-
-
-def _due(setting: bool | int, epoch: int) -> bool:
-    """Whether something saved always (True), never (False) or every n-th epoch is due after `epoch`."""
-    if setting is True or setting is False:
-        return setting
-    return setting > 0 and (epoch + 1) % setting == 0
