@@ -562,8 +562,9 @@ def _follow(reports: Iterable[EpochReport], preset: Preset) -> EpochReport | Non
             for warning in last.warnings:
                 progress.console.print(f"[yellow]▲[/] epoch {last.epoch}: {_escaped(warning)}")
             if preset.print_flag >= 2 and not _err.is_terminal and not last.final:
+                beside = "" if last.validation is None else f"  held out {last.validation:.8g}"
                 _err.print(
-                    f"epoch {last.epoch}  loss {last.loss:.8g}  step {last.step:.3g}  evaluations {last.evaluations}  "
+                    f"epoch {last.epoch}  loss {last.loss:.8g}{beside}  step {last.step:.3g}  evaluations {last.evaluations}  "
                     f"{last.seconds:.1f} s"
                 )
     return last
