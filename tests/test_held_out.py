@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
-from pypty_nb import Preset, Reconstruction, evaluate
+from pypty_nb import Preset, Reconstruction, evaluate, open_run, run_ptychography
 from pypty_nb.data import Measurements
 from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.data.preprocess import Preprocessing
+from pypty_nb.runs import Follower, RecordedRun
+from pypty_nb.runs.export import export
+from pypty_nb.runs.folder import COLUMNS, LOSS, VALIDATION
+from pypty_nb.widgets.reports import Reports
+from pypty_nb.widgets.views import Loss
+from pypty_nb.workspace import scene_of
+from tests.processes import Child
 from tests.test_model import problem
 from tests.test_reconstruction import small
 
@@ -95,3 +105,74 @@ def test_resumed_it_ends_alike() -> None:
 
 def test_nothing_is_held_out_unless_asked() -> None:
     assert all(report.validation is None for report in Reconstruction(Preset.from_dict(small(epoch_max=2))))
+
+
+# ---- in the run's folder
+def header(folder: Path) -> list[str]:
+    with (folder / LOSS).open(newline="", encoding="utf-8") as file:
+        return next(csv.reader(file))
+
+
+@pytest.mark.parametrize("log", [1, 2])
+def test_they_have_their_column(tiny: Preset, tmp_path: Path, log: int) -> None:
+    tiny.update(validation_fraction=0.2, save_loss_log=log, phase_norm_weight=0.2, output_folder=str(tmp_path / "run"))
+    reports = []
+    run_ptychography(tiny, on_report=reports.append)
+    share = {1: "Constraints contribution", 2: "L1, phase"}[log]
+    at = COLUMNS.index("Constraints contribution")
+    assert header(tmp_path / "run") == [*COLUMNS[:at], share, VALIDATION, *COLUMNS[at + 1 :]]
+    rows = open_run(tmp_path / "run").losses()
+    assert [float(row[VALIDATION]) for row in rows] == [report.validation for report in reports]
+    assert [float(row[share]) for row in rows] == pytest.approx([report.terms["L1, phase"] for report in reports])
+    # whoever reads the folder takes them for what they are, not for a constraint
+    scene = scene_of(tmp_path / "run")
+    assert list(scene.validation) == [report.validation for report in reports]
+    assert list(scene.losses) == pytest.approx([report.terms["data"] for report in reports])
+    followed = Follower(tmp_path / "run").poll().reports
+    assert [report.validation for report in followed] == [report.validation for report in reports]
+    assert all(set(report.terms) <= {"data", share} for report in followed[:-1])
+    (path,) = export(open_run(tmp_path / "run"), "nxs", tmp_path / "out")
+    with h5py.File(path) as file:
+        log_group = file["entry/reconstruction/loss"]
+        assert log_group[VALIDATION][:].tolist() == [report.validation for report in reports]
+        assert VALIDATION in list(log_group.attrs["auxiliary_signals"])
+
+
+def test_the_column_stays_where_it_is_when_a_constraint_comes(tiny: Preset, tmp_path: Path) -> None:
+    tiny.update(validation_fraction=0.2, save_loss_log=2)
+    run = RecordedRun.start(tiny, tmp_path / "run")
+    reports = [next(run), next(run)]
+    assert VALIDATION in header(tmp_path / "run")
+    run.change({"phase_norm_weight": 0.3})
+    reports += [next(run)]
+    run.close()
+    reports += list(RecordedRun.resume(tmp_path / "run"))
+    rows = run.folder.losses()
+    assert [float(row[VALIDATION]) for row in rows] == [report.validation for report in reports]
+    assert [float(row["L1, phase"]) > 0 for row in rows] == [False, False] + [True] * (len(rows) - 2)
+    assert list(rows[0])[-5:] == ["L1, phase", VALIDATION, "Free GiB", "Total GiB", "Warnings"]
+
+
+def test_no_column_where_nothing_is_held_out(tiny: Preset, tmp_path: Path) -> None:
+    tiny.output_folder = str(tmp_path / "run")
+    run_ptychography(tiny)
+    assert tuple(header(tmp_path / "run")) == COLUMNS
+    assert not scene_of(tmp_path / "run").validation
+
+
+def test_the_loss_view_shows_them_as_the_run_goes_on(tiny: Preset, tmp_path: Path) -> None:
+    """A run in a process of its own, seen through its folder."""
+    tiny.update(validation_fraction=0.2, save_loss_log=2, phase_norm_weight=0.2)
+    child = Child(tiny.to_json(tmp_path / "preset.json"), tmp_path / "run", epochs=4)
+    assert [child.hear() for _ in range(5)] == ["began", 1, 2, 3, 4]
+    follower, reports, view = Follower(tmp_path / "run"), Reports(), Loss()
+    for report in follower.poll().reports:
+        reports.add(report)
+    view.update(reports.scene(tiny))
+    rows = open_run(tmp_path / "run").losses()
+    data, held_out = view._data._lines
+    np.testing.assert_allclose(held_out.y, [float(row[VALIDATION]) for row in rows])
+    np.testing.assert_allclose(data.y, [float(row["loss"]) - float(row["L1, phase"]) for row in rows])
+    assert [words.split(" ")[0] for words in view._data._names.text] == ["data", "held"]
+    assert [words.rsplit(" ", 2)[0] for words in view._shares._names.text] == ["L1, phase"]
+    child.kill()

@@ -61,8 +61,9 @@ def follow(reports: Iterable[EpochReport], preset: Preset) -> EpochReport | None
             for warning in last.warnings:
                 warn(f"epoch {last.epoch}: {warning}")
             if preset.print_flag >= 2 and not ERR.is_terminal and not last.final:
+                beside = "" if last.validation is None else f"  held out {last.validation:.8g}"
                 ERR.print(
-                    f"epoch {last.epoch}  loss {last.loss:.8g}  step {last.step:.3g}  evaluations {last.evaluations}  "
+                    f"epoch {last.epoch}  loss {last.loss:.8g}{beside}  step {last.step:.3g}  evaluations {last.evaluations}  "
                     f"{last.seconds:.1f} s"
                 )
     return last

@@ -44,12 +44,22 @@ COLUMNS = (
     "epoch", "time / s", "loss", "sse", "initial step", "matching step", "N linesearch iterations", "dir. derivative",
     "new dir. derivative", "Constraints contribution", "Free GiB", "Total GiB", "Warnings",
 )  # fmt: skip
-_CONSTRAINTS = COLUMNS.index("Constraints contribution")
+#: The sum of the constraints, where they have no columns of their own.
+CONSTRAINTS = "Constraints contribution"
+#: The held-out pixels' loss, where `validation_fraction` holds some out.
+VALIDATION = "validation"
+_AT = COLUMNS.index(CONSTRAINTS)
 
 
-def columns(constraints: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The columns of ``loss.csv``: with `constraints`, one for each in place of their sum."""
-    return COLUMNS if constraints is None else (*COLUMNS[:_CONSTRAINTS], *constraints, *COLUMNS[_CONSTRAINTS + 1 :])
+def columns(constraints: tuple[str, ...] | None, *, held_out: bool = False) -> tuple[str, ...]:
+    """The columns of ``loss.csv``: with `constraints`, one for each in place of their sum; then that of `held_out` pixels."""
+    shares = (CONSTRAINTS,) if constraints is None else constraints
+    return (*COLUMNS[:_AT], *shares, *((VALIDATION,) if held_out else ()), *COLUMNS[_AT + 1 :])
+
+
+def shares_of(header: Iterable[str]) -> tuple[str, ...]:
+    """The columns among `header` that hold what the constraints add to the loss."""
+    return tuple(name for name in header if name == CONSTRAINTS or name not in (*COLUMNS, VALIDATION))
 
 
 @dataclass(frozen=True)
@@ -130,8 +140,9 @@ class RunFolder:
         """Add one line to ``loss.csv``, under the original's column names.
 
         `memory` is (free, total) in GiB. With `constraints` each of these terms has a column, else one holds their sum.
+        Held-out pixels bring a column of theirs.
         """
-        search = report.search
+        search, held_out = report.search, () if report.validation is None else (report.validation,)
         shares = (
             (report.loss - report.terms["data"],)
             if constraints is None
@@ -139,12 +150,12 @@ class RunFolder:
         )
         row = (
             report.epoch, f"{report.seconds:.3f}", repr(report.loss), repr(report.sse), search.initial_step, search.step,
-            search.evaluations, search.slope, search.new_slope, *map(repr, shares),
+            search.evaluations, search.slope, search.new_slope, *map(repr, (*shares, *held_out)),
             f"{memory[0]:.2f}", f"{memory[1]:.2f}", "; ".join(report.warnings),
         )  # fmt: skip
         if not (self.path / LOSS).exists():
             # as a whole, since without it no line can be read
-            write_text(self.path / LOSS, _csv_line(columns(constraints)))
+            write_text(self.path / LOSS, _csv_line(columns(constraints, held_out=bool(held_out))))
         _append(self.path / LOSS, _csv_line(row))
 
     def widen_losses(self, constraints: tuple[str, ...]) -> tuple[str, ...]:
@@ -154,11 +165,12 @@ class RunFolder:
         if not lines:
             return constraints
         there = next(csv.reader(lines[:1]))
-        had = tuple(there[_CONSTRAINTS : len(there) - (len(COLUMNS) - _CONSTRAINTS - 1)])
+        had = shares_of(there)
         wide = (*had, *(name for name in constraints if name not in had))
         if wide != had:
             rows = (dict.fromkeys(wide, "0.0") | row for row in self.losses())
-            table = (columns(wide), *([row[name] for name in columns(wide)] for row in rows))
+            header = columns(wide, held_out=VALIDATION in there)
+            table = (header, *([row[name] for name in header] for row in rows))
             write_text(path, "".join(map(_csv_line, table)))
         return wide
 

@@ -14,13 +14,12 @@ from typing import Any
 
 from pypty_nb.params import ParameterError
 from pypty_nb.records import EpochReport, LineSearchReport, Refinables
-from pypty_nb.runs.folder import COLUMNS, JOURNAL, LOSS, RunFolder
+from pypty_nb.runs.folder import JOURNAL, LOSS, VALIDATION, RunFolder, shares_of
 from pypty_nb.runs.frames import FRAME, TOUCH_S, read_frame, watch
 from pypty_nb.runs.state import STALE_S, Phase, RunState, lost, read_state
 
 #: What a run in a process of its own prints.
 OUTPUT = "output.txt"
-_SUM = "Constraints contribution"
 _ENDS = {"stopped": Phase.STOPPED, "failed": Phase.FAILED, "finished": Phase.FINISHED}
 
 
@@ -231,7 +230,8 @@ def _of_row(header: list[str], values: list[str], state: RunState) -> EpochRepor
     row = dict(zip(header, values, strict=True))
     try:
         epoch, loss = int(row["epoch"]), float(row["loss"])
-        constraints = {name: float(row[name]) for name in header if name not in COLUMNS or name == _SUM}
+        constraints = {name: float(row[name]) for name in shares_of(header)}
+        held_out = float(row[VALIDATION]) if VALIDATION in row else None
         search = LineSearchReport(
             float(row["initial step"]), float(row["matching step"]), float(row["dir. derivative"]),
             float(row["new dir. derivative"]), int(row["N linesearch iterations"]),
@@ -242,7 +242,7 @@ def _of_row(header: list[str], values: list[str], state: RunState) -> EpochRepor
         terms = {"data": loss - sum(constraints.values()), **{name: value for name, value in constraints.items() if value}}
         return EpochReport(
             epoch, loss, float(row["sse"]), terms, replace(search, accepted=True) if final else search,
-            float(row["time / s"]), warnings, None, Refinables(), final,
+            float(row["time / s"]), warnings, None, Refinables(), final, held_out,
         )  # fmt: skip
     except (KeyError, ValueError):
         return None

@@ -21,7 +21,7 @@ WATCHING = "watching"
 #: A watcher says so this often, and counts as gone after so long.
 TOUCH_S = 2.0
 WATCHED_S = 10.0
-_NUMBERS = ("epoch", "loss", "sse", "seconds", "final")
+_NUMBERS = ("epoch", "loss", "sse", "seconds", "final", "validation")
 
 
 def write_frame(folder: Path, report: EpochReport) -> None:

@@ -18,13 +18,11 @@ from pypty_nb.params.tables import Updating
 from pypty_nb.params.timeline import timeline
 from pypty_nb.records import EpochReport, LineSearchReport, Refinables
 from pypty_nb.runs import RecordedRun, RunFolder, RunResult
-from pypty_nb.runs.folder import ARRAY_FILES, COLUMNS
+from pypty_nb.runs.folder import ARRAY_FILES, CONSTRAINTS, VALIDATION, shares_of
 
 _DATA = "data"
-_SUM = "Constraints contribution"
 _ENDS = {"finished", "stopped", "failed"}
 _LIFE = {"started", "resumed", *_ENDS}
-_VALIDATION = "validation"
 _EVALUATIONS = "N linesearch iterations"
 
 
@@ -146,23 +144,21 @@ def _folder_scene(folder: RunFolder) -> Scene:
     losses, terms = _terms(rows)
     report = _report(folder, preset, rows, losses, terms)
     events = (*scheduled(preset), *_journalled(folder))
-    held_out = [_number(row.get(_VALIDATION)) for row in rows] if rows and _VALIDATION in rows[0] else ()
+    held_out = [_number(row.get(VALIDATION)) for row in rows] if rows and VALIDATION in rows[0] else ()
     events = tuple(sorted(events, key=lambda event: event.epoch))
     return Scene(preset, report, epochs, losses, terms, held_out, events, folder.path.name)
 
 
 def _terms(rows: list[dict[str, str]]) -> tuple[list[float], dict[str, list[float]]]:
     """The data term and every other, epoch by epoch; where the file holds only their sum, under "constraints"."""
-    own = [name for name in (rows[0] if rows else ()) if name not in COLUMNS and name != _VALIDATION]
-    names = own or [_SUM]
-    terms = {name: [_number(row.get(name)) for row in rows] for name in names}
+    shares = shares_of(rows[0]) if rows else ()
+    terms = {name: [_number(row.get(name)) for row in rows] for name in shares}
     losses = [
         _number(row.get("loss")) - sum(term[index] for term in terms.values() if not math.isnan(term[index]))
         for index, row in enumerate(rows)
     ]
-    if not own:
-        terms = {"constraints": terms[_SUM]}
-    return losses, {name: values for name, values in terms.items() if any(value != 0 for value in values)}
+    named = {"constraints" if name == CONSTRAINTS else name: values for name, values in terms.items()}
+    return losses, {name: values for name, values in named.items() if any(value != 0 for value in values)}
 
 
 def _report(

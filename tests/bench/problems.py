@@ -27,27 +27,39 @@ class Size:
 
 SIZES = {"S": Size(64, 0.30, 32, 1, 1), "M": Size(128, 0.20, 16, 4, 2)}
 _STEP_A, _CONVERGENCE, _KILOVOLTS, _COUNTS = 2.0, 0.020, 80.0, 1e4
+_C10_A, _WRONG_C10_A = 200.0, 220.0
 
 
-def problem(name: str, precision: str, *, patch_band_limit: bool = True) -> Preset:
-    """Simulated data and a start with C10 20 Å off and an empty object."""
-    size, random = SIZES[name], np.random.default_rng(7)
+def truth(size: Size) -> Preset:
+    """Object, probe and positions; no data."""
+    random = np.random.default_rng(7)
     grid = np.arange(size.scan) * _STEP_A / size.pixel
     positions = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2) + 3
     positions += random.uniform(-0.5, 0.5, positions.shape)
     extent = int(np.ceil(positions.max())) + size.window + 4
-    truth = Preset(
+    return Preset(
         acc_voltage=_KILOVOLTS,
         pixel_size_x_A=size.pixel,
         pixel_size_y_A=size.pixel,
         slice_distances=[20.0],
         positions=positions,
         obj=np.stack([_slice(extent, size, random) for _ in range(size.slices)], axis=-1)[..., None],
-        probe=_probe(size, 200.0),
+        probe=_probe(size, _C10_A),
         compute_batch="auto",
     )
-    start = {"obj": np.ones((1, 1, size.slices, 1)), "probe": _probe(size, 220.0), "dataset": simulate(truth)}
-    return Preset.from_dict({**truth.to_dict(), **start, "default_dtype": precision, "patch_band_limit": patch_band_limit})
+
+
+def start(size: Size) -> dict[str, np.ndarray]:
+    """An empty object, and the probe with C10 20 Å off."""
+    return {"obj": np.ones((1, 1, size.slices, 1)), "probe": _probe(size, _WRONG_C10_A)}
+
+
+def problem(name: str, precision: str, *, patch_band_limit: bool = True) -> Preset:
+    """Simulated data and a start."""
+    size = SIZES[name]
+    made = truth(size)
+    given = {**start(size), "dataset": simulate(made), "default_dtype": precision, "patch_band_limit": patch_band_limit}
+    return Preset.from_dict({**made.to_dict(), **given})
 
 
 def _slice(extent: int, size: Size, random: np.random.Generator) -> np.ndarray:

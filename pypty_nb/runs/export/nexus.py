@@ -21,7 +21,7 @@ import numpy as np
 from pypty_nb.files import atomic
 from pypty_nb.params import Preset
 from pypty_nb.physics.units import electron_wavelength
-from pypty_nb.runs.folder import COLUMNS
+from pypty_nb.runs.folder import VALIDATION, shares_of
 from pypty_nb.runs.groups import field, group
 from pypty_nb.runs.result import PROGRAM, Result, version
 
@@ -167,10 +167,11 @@ def _losses(log: h5py.Group, rows: tuple[dict[str, str], ...]) -> None:
             values = np.array([float(row[column]) for row in rows])
             field(log, _called(column), values, _UNITS.get(column, ""), long_name=column)
     if rows:
-        shares = [column for column in rows[0] if column not in COLUMNS or column == "Constraints contribution"]
+        shares = shares_of(rows[0])
         data = [float(row["loss"]) - math.fsum(float(row[column]) for column in shares) for row in rows]
         field(log, "data", np.array(data), long_name="the data's term: the loss less the constraints")
-        log.attrs["auxiliary_signals"] = ["data", *(_called(column) for column in shares)]
+        held_out = [VALIDATION] if VALIDATION in rows[0] else []
+        log.attrs["auxiliary_signals"] = ["data", *(_called(column) for column in (*shares, *held_out))]
 
 
 def _called(column: str) -> str:
