@@ -16,7 +16,7 @@ from pypty_nb import create_pypty_data
 from pypty_nb.cli import main
 from pypty_nb.data import DataError, open_dataset
 from pypty_nb.initialize import Imported
-from pypty_nb.initialize.bad_pixels import PixelStatistics, find_bad_pixels, repair
+from pypty_nb.initialize.bad_pixels import PixelStatistics, find_bad_pixels
 from pypty_nb.params import ParameterError
 from tests.real_data import measured
 

@@ -1,8 +1,8 @@
-"""What is done to patterns on the fly: flip, shift, bin, multiply."""
+"""What is done to patterns on the fly: bad pixels, flip, shift, bin, multiply, pad."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class Preprocessing:
     multiplier : float
     pad : int
         Zeros per side, measured pixels.
+    bad : bool array, (ky, kx), or None
+        Pixels of the source not to be believed, whatever they hold: zero, and so is a binned pixel with one of them in it.
     """
 
     flip_ky: bool = False
@@ -29,10 +31,17 @@ class Preprocessing:
     binning: int = 1
     multiplier: float = 1.0
     pad: int = 0
+    bad: np.ndarray | None = None
 
     def window(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The pattern's (ky, kx) afterwards."""
         return shape[0] // self.binning + 2 * self.pad, shape[1] // self.binning + 2 * self.pad
+
+    def left_out(self) -> np.ndarray | None:
+        """Where the pattern afterwards is not to be believed, (ky, kx) bool; ``None`` where it is everywhere."""
+        if self.bad is None:
+            return None
+        return replace(self, multiplier=1.0, bad=None).apply(self.bad[None], np.float32)[0] > 0
 
     def apply(self, patterns: np.ndarray, dtype: type) -> np.ndarray:
         """Patterns (n, ky, kx) as `dtype`, processed."""
@@ -40,6 +49,8 @@ class Preprocessing:
         # counts past the precision become infinite, which is found and said where the patterns are checked
         with np.errstate(over="ignore"):
             out = out.astype(dtype)
+        if self.bad is not None:
+            out[:, self.bad[::-1] if self.flip_ky else self.bad] = 0
         if any(self.shift):
             out = _shifted(out, self.shift)
         if self.binning > 1:
@@ -48,7 +59,25 @@ class Preprocessing:
             out = out[:, : ky * b, : kx * b].reshape(-1, ky, b, kx, b).sum(axis=(2, 4))
         if self.multiplier != 1:
             out *= self.multiplier
-        return np.pad(out, ((0, 0), (self.pad, self.pad), (self.pad, self.pad))) if self.pad else out
+        out = np.pad(out, ((0, 0), (self.pad, self.pad), (self.pad, self.pad))) if self.pad else out
+        left_out = self.left_out() if self.binning > 1 else None
+        if left_out is not None:
+            out[:, left_out] = 0
+        return out
+
+
+def repair(patterns: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    """A copy of patterns (n, ky, kx) with each `bad` pixel the mean of the good ones of its 8, else 24, neighbours, else 0."""
+    out = np.where(bad, 0, patterns)
+    ky, kx = bad.shape
+    for y, x in zip(*np.nonzero(bad), strict=True):
+        for reach in (1, 2):
+            window = np.s_[max(y - reach, 0) : min(y + reach + 1, ky), max(x - reach, 0) : min(x + reach + 1, kx)]
+            good = ~bad[window]
+            if good.any():
+                out[:, y, x] = patterns[:, *window][:, good].mean(axis=1)
+                break
+    return out
 
 
 def _shifted(patterns: np.ndarray, shift: tuple[int, int]) -> np.ndarray:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from pypty_nb.data.preprocess import repair
+
 _RING = np.ones((5, 5), bool)
 _RING[2, 2] = False
 _NEIGHBOURS = np.ones((3, 3), bool)
@@ -117,20 +119,6 @@ def find_bad_pixels(statistics: PixelStatistics, good: np.ndarray | None = None)
     lit = ndimage.rank_filter(mean, 2, footprint=_NEIGHBOURS, mode="mirror")
     dead = (mean == 0) & (around > _SURE * doubt) & (lit > 0.1 * around) & (lit > 0) & ~masked
     return BadPixels(_places(hot), _places(dead), _places(masked))
-
-
-def repair(patterns: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """A copy of patterns (n, ky, kx) with each `bad` pixel the mean of the good ones of its 8, else 24, neighbours, else 0."""
-    out = np.where(bad, 0, patterns)
-    ky, kx = bad.shape
-    for y, x in zip(*np.nonzero(bad), strict=True):
-        for reach in (1, 2):
-            window = np.s_[max(y - reach, 0) : min(y + reach + 1, ky), max(x - reach, 0) : min(x + reach + 1, kx)]
-            good = ~bad[window]
-            if good.any():
-                out[:, y, x] = patterns[:, *window][:, good].mean(axis=1)
-                break
-    return out
 
 
 def _places(where: np.ndarray) -> tuple[tuple[int, int], ...]:
