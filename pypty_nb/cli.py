@@ -145,8 +145,8 @@ def setup(
     from pypty_nb.initialize import calibrate_experiment
 
     given = {"data_path": str(data.resolve()), **({} if voltage is None else {"acc_voltage": voltage}), **_facts(facts or [])}
-    with _err.status("Reading patterns …"):
-        found = calibrate_experiment(given, Preset.named(start))
+    with _bar("calibrating", "") as update:
+        found = calibrate_experiment(given, Preset.named(start), progress=update)
     table = Table("", "Value", "", "From", box=None, pad_edge=False)
     for label, value, tag, source in found.rows():
         table.add_row(_escaped(label), _escaped(value), tag, _escaped(source))
@@ -428,7 +428,7 @@ def import_(
     data_dtype: Annotated[str, typer.Option(help="Type of a number in the new file.")] = "float32",
     rescale: Annotated[float, typer.Option(help="Divide all patterns by this.")] = 1.0,
     drop_columns: Annotated[str, typer.Option(help="Fly-back columns to leave out: END, or START,END.")] = "0",
-    bad_pixels: Annotated[str, typer.Option(help="Hot and dead pixels: interpolate, zero or keep.")] = "interpolate",
+    bad_pixels: Annotated[str, typer.Option(help="Hot and dead pixels: interpolate, mask, zero or keep.")] = "interpolate",
     negative: Annotated[str, typer.Option(help="Counts below zero: clip or refuse.")] = "clip",
     facts: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A fact of the experiment.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
@@ -454,9 +454,9 @@ def import_(
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(what: str, count: str = " {task.completed:.0f} of {task.total:.0f}") -> Iterator[Callable[[int, int], None]]:
     """A progress bar, and the function that moves it."""
-    columns = (TextColumn(f"{what} {{task.completed:.0f}} of {{task.total:.0f}}"), BarColumn(None), TimeRemainingColumn())
+    columns = (TextColumn(what + count), BarColumn(None), TimeRemainingColumn())
     with Progress(*columns, console=_err) as progress:
         task = progress.add_task("", total=1)
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -15,6 +15,7 @@ import pytest
 from pypty_nb import create_pypty_data
 from pypty_nb.cli import main
 from pypty_nb.data import DataError, open_dataset
+from pypty_nb.data.preprocess import repair
 from pypty_nb.initialize import Imported
 from pypty_nb.initialize.bad_pixels import PixelStatistics, find_bad_pixels
 from pypty_nb.params import ParameterError
@@ -85,7 +86,7 @@ def test_as_it_is(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("block", [1, 8 * 2**20])
 def test_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: Any, block: int) -> None:
-    monkeypatch.setattr(MODULE, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(MODULE, "BLOCK_BYTES", block)
     data = scan()
     done, out = made(tmp_path, data, bad_pixels="keep", **options)
     wanted = expected(data.astype(float))
@@ -162,6 +163,23 @@ def test_hot_and_dead_pixels_are_found_and_filled(tmp_path: Path) -> None:
     assert not out[:, 2, 3].any() and len(done.bad_pixels.hot) == 2
     done, out = made(tmp_path, data, bad_pixels="keep")
     assert (out[:, 2, 3] == 3000).all() and not done.bad_pixels.hot
+
+
+def test_bad_pixels_are_marked_for_the_reconstruction(tmp_path: Path) -> None:
+    """What is marked on the way in is what a calibrated preset leaves out, through flips, shifts, crops and bins."""
+    data = scan(rows=10, columns=10).astype("f4")
+    data[:, :, 2, 3], data[:, :, 9, 11] = 3000, np.nan
+    done, out = made(tmp_path, data, bad_pixels="mask", flip_ky=True, comx=1, comy=-2, crop_left=2, pad_k=4)
+    assert "1 hot pixel marked, for reconstructions to leave out: (y 2, x 3)" in done.notes
+    assert "1 masked pixel marked, for reconstructions to leave out: (y 9, x 11)" in done.notes
+    expected = np.ones((28, 30), bool)
+    for y, x in ((19 - 2 + 2, 3 - 1 - 2), (19 - 9 + 2, 11 - 1 - 2)):
+        expected[y + 4, x + 4] = False
+    written = open_dataset(done.path)
+    np.testing.assert_array_equal(written.metadata["mask"].value, expected)
+    assert not out[:, ~expected].any() and np.isfinite(out).all()
+    binned, _ = made(tmp_path, data, bad_pixels="mask", bin=2, comx=0, comy=0, exist_ok=False)
+    assert sorted(map(tuple, np.argwhere(~open_dataset(binned.path).metadata["mask"].value))) == [(1, 1), (4, 5)]
 
 
 @pytest.mark.parametrize("counts", [0.02, 0.5, 5.0, 1000.0])
@@ -314,7 +332,7 @@ def test_nothing_is_left_behind_where_it_is_stopped(tmp_path: Path) -> None:
 
 
 def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MODULE, "_BLOCK_BYTES", 8 * 20 * 24 * 10)
+    monkeypatch.setattr(MODULE, "BLOCK_BYTES", 8 * 20 * 24 * 10)
     seen: list[tuple[int, int]] = []
     create_pypty_data(scan(), tmp_path / "out.h5", progress=lambda done, total: seen.append((done, total)))
     assert seen == [(10, 42), (20, 42), (30, 42), (40, 42), (42, 42)]

@@ -328,6 +328,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("hist_length", -1),
     ("update_obj", 0.5),
     ("validation_fraction", 1),
+    ("bad_pixels", [1, 2]),
+    ("bad_pixels", [[0.5, 1]]),
     ("compute_batch", 0),
     ("memory_saturation", 0),
     ("force_dataset_dtype", "complex64"),

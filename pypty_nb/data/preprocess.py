@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pypty_nb.data.dataset import DataError, Dataset
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -66,17 +68,43 @@ class Preprocessing:
         return out
 
 
+def bad_mask(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """True at `pixels`, (pixel, 2) [y, x], of the patterns of `dataset` as they are read, (ky, kx).
+
+    Raises
+    ------
+    DataError
+        Where one lies outside, or they are all there are.
+    """
+    bad = np.zeros(dataset.shape[1:], bool)
+    outside = (pixels >= bad.shape).any(axis=1)
+    if outside.any():
+        y, x = pixels[outside][0]
+        raise DataError(f"bad_pixels: [{y}, {x}] lies outside patterns of {bad.shape[0]} × {bad.shape[1]} px")
+    bad[tuple(pixels.T)] = True
+    if bad.all():
+        raise DataError("bad_pixels: names every pixel of the detector; nothing is left to compare")
+    return bad
+
+
 def repair(patterns: np.ndarray, bad: np.ndarray) -> np.ndarray:
     """A copy of patterns (n, ky, kx) with each `bad` pixel the mean of the good ones of its 8, else 24, neighbours, else 0."""
     out = np.where(bad, 0, patterns)
-    ky, kx = bad.shape
-    for y, x in zip(*np.nonzero(bad), strict=True):
-        for reach in (1, 2):
-            window = np.s_[max(y - reach, 0) : min(y + reach + 1, ky), max(x - reach, 0) : min(x + reach + 1, kx)]
-            good = ~bad[window]
-            if good.any():
-                out[:, y, x] = patterns[:, *window][:, good].mean(axis=1)
-                break
+    left = np.transpose(np.nonzero(bad))
+    for reach in (1, 2):
+        total, count = np.zeros((len(patterns), len(left))), np.zeros(len(left))
+        # bad pixels are zero here, so that what they hold, NaN too, adds nothing
+        for step in np.ndindex(2 * reach + 1, 2 * reach + 1):
+            places = left + step - reach
+            inside = ((places >= 0) & (places < bad.shape)).all(axis=1)
+            y, x = np.where(inside[:, None], places, 0).T
+            good = inside & ~bad[y, x]
+            total += out[:, y, x] * good
+            count += good
+        some = count > 0
+        y, x = left[some].T
+        out[:, y, x] = total[:, some] / count[some]
+        left = left[~some]
     return out
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pypty_nb.backend import Backend, choose_backend
 from pypty_nb.data import Dataset, Measurements, PhasePlates, open_dataset
 from pypty_nb.data.dataset import ArrayDataset
-from pypty_nb.data.preprocess import Preprocessing
+from pypty_nb.data.preprocess import Preprocessing, bad_mask
 from pypty_nb.engine import start
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.objective import Objective, batch_size
@@ -185,27 +185,12 @@ def _layout(preset: Preset, dataset: Dataset) -> tuple[Preprocessing, ReadoutLay
         )
     measured_pad = 0 if crop else pad // up
     shift = (int(preset.data_shift_vector[0]), int(preset.data_shift_vector[1]))
-    bad = _bad_pixels(preset, dataset)
+    bad = None if preset.bad_pixels is None else bad_mask(preset.bad_pixels, dataset)
     preprocessing = Preprocessing(preset.flip_ky, shift, preset.data_bin, preset.data_multiplier, measured_pad, bad)
     sides = dataset.shape[1:] if preset.masks is None else preset.masks.shape[1:]
     window = tuple(side // preset.data_bin * up + 2 * pad for side in sides)
     near = preset.recon_type == "near_field"
     return preprocessing, ReadoutLayout((window[0], window[1]), pad, up, crop, centred=near)
-
-
-def _bad_pixels(preset: Preset, dataset: Dataset) -> np.ndarray | None:
-    """True where a pixel of the data as they are stored is not to be believed, (ky, kx)."""
-    if preset.bad_pixels is None:
-        return None
-    bad = np.zeros(dataset.shape[1:], bool)
-    outside = (preset.bad_pixels >= bad.shape).any(axis=1)
-    if outside.any():
-        y, x = preset.bad_pixels[outside][0]
-        raise ParameterError(f"bad_pixels: [{y}, {x}] lies outside patterns of {bad.shape[0]} × {bad.shape[1]} px")
-    bad[tuple(preset.bad_pixels.T)] = True
-    if bad.all():
-        raise ParameterError("bad_pixels: names every pixel of the detector; nothing is left to compare")
-    return bad
 
 
 def _setup(

@@ -80,7 +80,7 @@ class Dataset(Table):
         kind="integer",
         unit="px",
         label="Bad pixels",
-        doc="Pixels of the detector, [y, x] in the data as they are stored, that are left out of the comparison, whatever they "
+        doc="Pixels of the detector, [y, x] in the data as they are read, that are left out of the comparison, whatever they "
         "hold: hot, dead or hidden ones. A binned pixel with one of them in it is left out too. None compares all. The "
         "original has no such setting.",
     )
