@@ -178,6 +178,7 @@ BEYOND: dict[str, list[Row]] = {
         Row("dataset", Array, None),
         Row("use_padded_intensity", Boolean, True),
         Row("scan_step_A", Number, None),
+        Row("bad_pixels", Array, None),
     ],
     "Saving": [
         Row("strip_dataset_from_params", Boolean, True),

@@ -96,7 +96,7 @@ def repair(patterns: np.ndarray, bad: np.ndarray) -> np.ndarray:
         # bad pixels are zero here, so that what they hold, NaN too, adds nothing
         for step in np.ndindex(2 * reach + 1, 2 * reach + 1):
             places = left + step - reach
-            inside = ((places >= 0) & (places < bad.shape)).all(axis=1)
+            inside: np.ndarray = ((places >= 0) & (places < bad.shape)).all(axis=1)
             y, x = np.where(inside[:, None], places, 0).T
             good = inside & ~bad[y, x]
             total += out[:, y, x] * good
