@@ -42,7 +42,7 @@ def test_the_keys_are_those_of_the_original() -> None:
         PLRotation_deg flip_ky data_pad upsample_pattern total_thickness num_slices num_obj_modes obj_phase_sigma plot
         print_flag save_preprocessing_files chemical_formula sample_name
     """
-    assert set(KEYS) == set(words.split())
+    assert set(KEYS) == {*words.split(), "bad_pixels"}
 
 
 def test_a_preset_is_calibrated() -> None:
@@ -64,6 +64,49 @@ def test_a_preset_is_calibrated() -> None:
     assert preset.aperture_mask.shape == (WINDOW + 2 * pad,) * 2
     assert preset.aperture_mask.sum() == pytest.approx(np.pi * RADIUS_PX**2, rel=0.1)
     assert preset.aperture_mask[WINDOW // 2 + pad, WINDOW // 2 + pad] == 1
+
+
+def test_bad_pixels_are_left_out() -> None:
+    """Found, counted and shown; nothing else is calibrated by them, whatever they hold."""
+    data, middle = np.array(scanned(SETTING), np.float64), WINDOW // 2
+    clean = calibrate_experiment(given())
+    spoilt = data.copy()
+    spoilt[..., 1, 2], spoilt[..., middle + 1, middle - 2] = 30 * data.max(), np.nan
+    places = [[1, 2], [middle + 1, middle - 2]]
+    found = calibrate_experiment(given(dataset=spoilt))
+    assert clean.preset.bad_pixels is None and clean.values["bad_pixels"].value is None
+    assert found.preset.bad_pixels.tolist() == places
+    assert any(text.startswith("bad_pixels: 1 hot pixel left out: (y 1, x 2)") for text in found.warnings)
+    assert ("Bad pixels", "2 left out", "measured") in [row[:3] for row in found.rows()]
+    assert found.disc.radius == pytest.approx(clean.disc.radius, abs=0.05)
+    assert np.isfinite(found.disc.images["mean pattern"]).all()
+    reports = [list(Reconstruction({**dict(run.preset.items()), "epoch_max": 3})) for run in (clean, found)]
+    # the same but for two pixels of WINDOW²
+    assert reports[1][-1].terms["data"] == pytest.approx(reports[0][-1].terms["data"], rel=0.05)
+    assert append_exp_params(given(bad_pixels=[[3, 4]])).bad_pixels.tolist() == [[3, 4]]
+    assert append_exp_params(given(dataset=data, bad_pixels="keep"), {"bad_pixels": [[3, 4]]}).bad_pixels is None
+    assert append_exp_params(given(), {"bad_pixels": [[3, 4]]}).bad_pixels.tolist() == [[3, 4]]
+    for wrong in ("some", [[0.5, 1]], [[-1, 2]], [1, 2]):
+        with pytest.raises(ParameterError, match=r"bad_pixels: .* needed"):
+            Experiment.of({"bad_pixels": wrong})
+
+
+def test_progress_is_told() -> None:
+    """From the first pattern to the last step, never backwards, in the calling thread."""
+    seen: list[tuple[int, int]] = []
+    append_exp_params(given(PLRotation_deg="auto", defocus=None), progress=lambda done, of: seen.append((done, of)))
+    done = [first for first, _ in seen]
+    assert len({of for _, of in seen}) == 1 and done == sorted(done)
+    assert done[0] < seen[0][1] / 2 and seen[-1][0] == seen[-1][1]
+
+    class Enough(Exception):
+        pass
+
+    def stop(_done: int, _of: int) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        append_exp_params(given(), progress=stop)
 
 
 def test_it_reconstructs_better_than_a_wrong_orientation() -> None:

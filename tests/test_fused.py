@@ -86,6 +86,11 @@ def assert_agree(found: Sums, expected: Sums, tolerance: float) -> None:
         {"patch_band_limit": False, "pixel_size_y_A": 0.25},
         {"allow_subPixel_shift": False, "update_probe_pos": 0},
         {"data_pad": 2},
+        *(
+            {"algorithm": loss, "bad_pixels": [[0, 0], [5, 7], [6, 6], [11, 2]]}
+            for loss in ("lsq_sqrt", "ml", "lsq", "lsq_sqrt_2")
+        ),
+        {"data_pad": 2, "flip_ky": True, "bad_pixels": [[0, 0], [5, 7]]},
     ],
 )
 @pytest.mark.parametrize("precision", ["double", "single"])

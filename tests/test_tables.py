@@ -178,6 +178,7 @@ BEYOND: dict[str, list[Row]] = {
         Row("dataset", Array, None),
         Row("use_padded_intensity", Boolean, True),
         Row("scan_step_A", Number, None),
+        Row("bad_pixels", Array, None),
     ],
     "Saving": [
         Row("strip_dataset_from_params", Boolean, True),
@@ -328,6 +329,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("hist_length", -1),
     ("update_obj", 0.5),
     ("validation_fraction", 1),
+    ("bad_pixels", [1, 2]),
+    ("bad_pixels", [[0.5, 1]]),
     ("compute_batch", 0),
     ("memory_saturation", 0),
     ("force_dataset_dtype", "complex64"),

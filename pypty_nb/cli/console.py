@@ -32,9 +32,9 @@ def fault(sentence: str) -> None:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def bar(what: str, count: str = " {task.completed:.0f} of {task.total:.0f}") -> Iterator[Callable[[int, int], None]]:
     """A progress bar, and the function that moves it."""
-    columns = (TextColumn(f"{what} {{task.completed:.0f}} of {{task.total:.0f}}"), BarColumn(None), TimeRemainingColumn())
+    columns = (TextColumn(what + count), BarColumn(None), TimeRemainingColumn())
     with Progress(*columns, console=ERR) as progress:
         task = progress.add_task("", total=1)
         yield lambda past, total: progress.update(task, completed=past, total=total)

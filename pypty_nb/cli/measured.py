@@ -77,7 +77,7 @@ def import_(
     data_dtype: Annotated[str, typer.Option(help="Type of a number in the new file.")] = "float32",
     rescale: Annotated[float, typer.Option(help="Divide all patterns by this.")] = 1.0,
     drop_columns: Annotated[str, typer.Option(help="Fly-back columns to leave out: END, or START,END.")] = "0",
-    bad_pixels: Annotated[str, typer.Option(help="Hot and dead pixels: interpolate, zero or keep.")] = "interpolate",
+    bad_pixels: Annotated[str, typer.Option(help="Hot and dead pixels: interpolate, mask, zero or keep.")] = "interpolate",
     negative: Annotated[str, typer.Option(help="Counts below zero: clip or refuse.")] = "clip",
     facts: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A fact of the experiment.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
@@ -116,8 +116,8 @@ def setup(
     from pypty_nb.initialize import calibrate_experiment
 
     given = {"data_path": str(data.resolve()), **({} if voltage is None else {"acc_voltage": voltage}), **assignments(facts)}
-    with ERR.status("Reading patterns …"):
-        found = calibrate_experiment(given, Preset.named(start))
+    with bar("calibrating", "") as update:
+        found = calibrate_experiment(given, Preset.named(start), progress=update)
     table = Table("", "Value", "", "From", box=None, pad_edge=False)
     for label, value, tag, source in found.rows():
         table.add_row(escape(label), escape(value), tag, escape(source))

@@ -153,13 +153,10 @@ class SourceDataset:
     def _read_grid(self, indices: np.ndarray) -> np.ndarray:
         columns = self.source_shape[self.axes.index("scan_x")]
         y, x = np.divmod(indices, columns)
-        # whole rows where patterns follow each other, else the part of each row that is asked for
-        breaks = np.flatnonzero((np.diff(indices) != 1) & (np.diff(y) != 0)) + 1
         out = np.empty((len(indices), *self.shape[1:]), self.dtype)
-        for run in np.split(np.arange(len(indices)), breaks):
-            top, bottom = int(y[run[0]]), int(y[run[-1]])
-            left, right = (int(x[run[0]]), int(x[run[-1]]) + 1) if top == bottom else (0, columns)
-            block = self._block({"scan_y": slice(top, bottom + 1), "scan_x": slice(left, right)})
+        for run in np.split(np.arange(len(indices)), _breaks(x, y, columns)):
+            top, bottom, left, right = int(y[run[0]]), int(y[run[-1]]), int(x[run[0]]), int(x[run[-1]])
+            block = self._block({"scan_y": slice(top, bottom + 1), "scan_x": slice(left, right + 1)})
             out[run] = block[y[run] - top, x[run] - left]
         return out
 
@@ -201,6 +198,14 @@ class SourceDataset:
         size = (int(size[0]), int(size[1]))
         self.metadata = Facts({**self.metadata, "scan_size": Found(size, source)})
         return size
+
+
+def _breaks(x: np.ndarray, y: np.ndarray, columns: int) -> np.ndarray:
+    """Where another rectangle of the scan begins: whole rows that follow each other are one, else the part of each row."""
+    starts = np.flatnonzero(np.diff(y)) + 1
+    lengths = np.diff([0, *starts, len(y)])
+    whole = lengths == columns
+    return starts[~(whole[1:] & whole[:-1] & (np.diff(y)[starts - 1] == 1))]
 
 
 class ArrayDataset(SourceDataset):

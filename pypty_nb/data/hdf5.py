@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5d, h5o, h5p  # pyright: ignore[reportAttributeAccessIssue]
 
 from pypty_nb.data.dataset import DataError, SourceDataset, Stated, check_numbers, one_line
 from pypty_nb.data.metadata import KEYS, Facts, Metadata
 
 NAME = "data"
 _DEEPEST = 12
+#: Memory that decompressed chunks of one dataset may take, so that several open files stay far below a gigabyte.
+_CACHE_BYTES = 256 * 2**20
 #: Attributes by which other programs and people say what we call by another name.
 _ALIASES = {
     "voltage_kV": "acc_voltage",
@@ -90,7 +93,9 @@ def open_hdf5(
     """
     file = opened(path)
     try:
-        found = chosen(file, path, stated, pick)
+        holder, name, access = _access(chosen(file, path, stated, pick))
+        # anew, since a dataset that is open keeps the cache it has
+        found = h5py.Dataset(h5d.open(holder.id, name, access))
         # registers the filters of detectors' makers (bitshuffle, LZ4, Zstandard, Blosc) with the library
         register_filters(found)
         facts = Facts()
@@ -196,6 +201,21 @@ def text(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _access(found: Any) -> tuple[Any, bytes, Any]:
+    """File, name and way of opening a dataset: with room for the chunks of a row of the scan.
+
+    So each is decompressed once, not once for every batch that has a part of it.
+    """
+    access = h5p.create(h5p.DATASET_ACCESS)
+    if found.chunks and len(found.shape) > 2:
+        row = math.prod(-(-length // chunk) for length, chunk in zip(found.shape[1:], found.chunks[1:], strict=True))
+        one = math.prod(found.chunks) * found.dtype.itemsize
+        room = max(min(row * one, _CACHE_BYTES), one)
+        # HDF5 wants a hundred slots a chunk; 1: chunks that were read in full go first
+        access.set_chunk_cache(100 * (room // one) + 1, room, 1.0)
+    return found.file, found.name.encode(), access
 
 
 def _at(group: Any, path: str, kind: Any = h5py.Dataset) -> Any:

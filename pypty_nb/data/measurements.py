@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft
 
 from pypty_nb.data.dataset import DataError, Dataset
-from pypty_nb.data.preprocess import Preprocessing
+from pypty_nb.data.preprocess import Preprocessing, repair
 
 #: Data up to this size stay in memory whatever `load_one_by_one` says: reading them again costs more than it saves.
 SMALL_BYTES = 2**30
@@ -24,9 +24,9 @@ class Summary:
     Attributes
     ----------
     mean_pattern : float64 array, (ky, kx)
-        Centred, counts; (1, detector) where data are compressed.
+        Centred, counts, bad pixels their neighbours' mean; (1, detector) where data are compressed.
     totals : float64 array, (pattern,)
-        Sum of every pattern, counts.
+        Sum of every pattern without its bad pixels, counts.
     """
 
     mean_pattern: np.ndarray
@@ -131,8 +131,8 @@ class Measurements:
                 self._kept[indices] = self._ordered(self._marked(patterns, indices))
         if not total.any():
             raise DataError(f"{self.dataset.name}: every pattern is zero; nothing can be reconstructed from it")
-        mean = total / self.count
-        return Summary(mean, totals)
+        mean, left_out = total / self.count, self.preprocessing.left_out()
+        return Summary(mean if left_out is None else repair(mean[None], left_out)[0], totals)
 
     def _check(self, patterns: np.ndarray, start: int) -> None:
         # one reduction finds NaN, infinity and negative counts alike in the usual case of none

@@ -10,7 +10,7 @@ import numpy as np
 from pypty_nb.backend import Backend, choose_backend
 from pypty_nb.data import Dataset, Measurements, PhasePlates, open_dataset
 from pypty_nb.data.dataset import ArrayDataset
-from pypty_nb.data.preprocess import Preprocessing
+from pypty_nb.data.preprocess import Preprocessing, bad_mask
 from pypty_nb.engine import start
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.objective import Objective, batch_size
@@ -185,7 +185,8 @@ def _layout(preset: Preset, dataset: Dataset) -> tuple[Preprocessing, ReadoutLay
         )
     measured_pad = 0 if crop else pad // up
     shift = (int(preset.data_shift_vector[0]), int(preset.data_shift_vector[1]))
-    preprocessing = Preprocessing(preset.flip_ky, shift, preset.data_bin, preset.data_multiplier, measured_pad)
+    bad = None if preset.bad_pixels is None else bad_mask(preset.bad_pixels, dataset)
+    preprocessing = Preprocessing(preset.flip_ky, shift, preset.data_bin, preset.data_multiplier, measured_pad, bad)
     sides = dataset.shape[1:] if preset.masks is None else preset.masks.shape[1:]
     window = tuple(side // preset.data_bin * up + 2 * pad for side in sides)
     near = preset.recon_type == "near_field"
@@ -206,8 +207,11 @@ def _setup(
         limit_patches=preset.patch_band_limit,
         sub_pixel=_sub_pixel(preset),
     )
+    left_out = preprocessing.left_out()
+    if left_out is not None and layout.plain and not layout.centred:
+        left_out = np.fft.ifftshift(left_out)
     return Setup(geometry, _optics(preset, arrays.obj.shape, count), _variants(preset, count, layout), layout,
-                 _masks(preset, preprocessing)), arrays  # fmt: skip
+                 _masks(preset, preprocessing), left_out), arrays  # fmt: skip
 
 
 def _sub_pixel(preset: Preset) -> bool:

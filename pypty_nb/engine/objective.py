@@ -136,7 +136,8 @@ class Objective:
         key = terms.algorithm, terms.sequence
         if key not in self._least:
             measurements, backend = self._measurements, self.backend
-            comparison = Comparison(backend, available()[terms.algorithm], holds_out=measurements.holds_out)
+            loss, left_out = available()[terms.algorithm], self._setup.left_out
+            comparison = Comparison(backend, loss, holds_out=measurements.holds_out, left_out=left_out)
             chosen = np.arange(measurements.count) if terms.sequence is None else np.asarray(terms.sequence)
             size = batch_size(self._preset, backend, self._setup.geometry.window)
             batches = (measurements.batch(chosen[start : start + size]) for start in range(0, len(chosen), size))

@@ -43,8 +43,17 @@ class PatternModel:
         """Whether the data are signals of virtual detectors, not patterns."""
         return self._setup.masks is not None
 
+    @property
+    def left_out(self) -> np.ndarray | None:
+        """Bad pixels of the patterns that `measured` gives, (ky, kx) bool; ``None`` where there are none."""
+        left_out = self._setup.left_out
+        return None if left_out is None else centred(self._setup, left_out[None])[0]
+
     def measured(self, indices: np.ndarray) -> np.ndarray:
-        """Patterns `indices` as the run takes them: (pattern, ky, kx) float64, centred; (pattern, detector) with `masks`."""
+        """Patterns `indices` as the run takes them: (pattern, ky, kx) float64, centred, bad pixels 0.
+
+        (pattern, detector) with `masks`.
+        """
         data = self._dataset.read(self._inside(indices))
         if self.compressed:
             return np.asarray(data, np.float64) * self._preprocessing.multiplier
@@ -63,7 +72,7 @@ class PatternModel:
         """The data term of every pattern at `point`, unweighted: (pattern,) float64. Reads all patterns, batch by batch."""
         model, prepared = self._prepared(point, epoch)
         loss = available()[self._preset.value_at("algorithm", epoch)]
-        comparison = Comparison(self._backend, loss, holds_out=False)
+        comparison = Comparison(self._backend, loss, holds_out=False, left_out=self.left_out)
         size = batch_size(self._preset, self._backend, self._setup.geometry.window)
         found = np.empty(self.count)
         for first in range(0, self.count, size):

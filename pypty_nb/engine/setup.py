@@ -120,6 +120,8 @@ class Setup:
     layout : ReadoutLayout
     masks : float array, (detector, y, x), or None
         Virtual detectors on the measured grid, centred.
+    left_out : bool array, (y, x), or None
+        Pixels of the measured grid that are not compared, in the order that the model gives its patterns.
     """
 
     geometry: Geometry
@@ -127,3 +129,4 @@ class Setup:
     variants: Variants
     layout: ReadoutLayout
     masks: np.ndarray | None = None
+    left_out: np.ndarray | None = None

@@ -269,7 +269,7 @@ def _with_modes(preset: Preset, setup: Setup, probe: np.ndarray) -> np.ndarray:
 
 
 def _flux(point: Refinables, setup: Setup, backend: Backend) -> float:
-    """Counts a pattern that the probe alone, without an object, gives on the detector."""
+    """Counts a pattern that the probe alone, without an object, gives on the detector's good pixels."""
     xp = backend.xp
     ny, nx = setup.geometry.window
     count = len(setup.geometry.corners)
@@ -282,7 +282,10 @@ def _flux(point: Refinables, setup: Setup, backend: Backend) -> float:
     )
     empty = replace(point, obj=xp.ones((ny, nx, 1, 1), backend.complex), positions=xp.zeros_like(point.positions))
     model = Model(backend, flat)
-    flux = float(model.signals(model.prepare(empty), chosen).sum() / len(chosen))
+    signals = model.signals(model.prepare(empty), chosen)
+    if setup.left_out is not None:
+        signals = signals * backend.asarray(~setup.left_out)
+    flux = float(signals.sum() / len(chosen))
     if flux <= 0:
         raise ParameterError("probe: none of it lies inside the band limit; raise damping_cutoff_multislice or check the probe")
     return flux

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from pypty_nb.data import DataError, Dataset
+from pypty_nb.data.preprocess import repair
+from pypty_nb.initialize.virtual import Progress
+
 _RING = np.ones((5, 5), bool)
 _RING[2, 2] = False
 _NEIGHBOURS = np.ones((3, 3), bool)
@@ -16,6 +20,8 @@ _NEIGHBOURS[1, 1] = False
 _TIMES, _ERRORS, _SHARE = 10.0, 10.0, 0.01
 #: A dead pixel is always zero where its surroundings are sure to count: √counts of them over the scan.
 _SURE = 7.0
+#: Patterns, spread over the scan, that bad pixels are found in, and the bytes of the blocks they are read in, as doubles.
+SAMPLE, BLOCK_BYTES = 1000, 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,26 @@ class BadPixels:
         for y, x in (*self.hot, *self.dead, *self.masked):
             bad[y, x] = True
         return bad
+
+    @property
+    def places(self) -> np.ndarray | None:
+        """All of them as the parameter `bad_pixels` takes them, (pixel, 2) [y, x]; ``None`` where there are none."""
+        found = sorted({*self.hot, *self.dead, *self.masked})
+        return np.array(found, np.int64) if found else None
+
+    def sentences(self, done: str) -> list[str]:
+        """How many there are of each kind, where, and what was `done` with them."""
+        kinds = (("hot", self.hot), ("dead", self.dead), ("masked", self.masked))
+        return [
+            f"{len(found)} {word} pixel{'s' * (len(found) > 1)} {done}: {listed([f'(y {y}, x {x})' for y, x in found])}"
+            for word, found in kinds
+            if found
+        ]
+
+
+def listed(items: list[str]) -> str:
+    """The first eight, and how many more."""
+    return ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")
 
 
 @dataclass
@@ -119,18 +145,37 @@ def find_bad_pixels(statistics: PixelStatistics, good: np.ndarray | None = None)
     return BadPixels(_places(hot), _places(dead), _places(masked))
 
 
-def repair(patterns: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """A copy of patterns (n, ky, kx) with each `bad` pixel the mean of the good ones of its 8, else 24, neighbours, else 0."""
-    out = np.where(bad, 0, patterns)
-    ky, kx = bad.shape
-    for y, x in zip(*np.nonzero(bad), strict=True):
-        for reach in (1, 2):
-            window = np.s_[max(y - reach, 0) : min(y + reach + 1, ky), max(x - reach, 0) : min(x + reach + 1, kx)]
-            good = ~bad[window]
-            if good.any():
-                out[:, y, x] = patterns[:, *window][:, good].mean(axis=1)
-                break
-    return out
+def pixel_statistics(dataset: Dataset, indices: np.ndarray, *, progress: Progress | None = None) -> PixelStatistics:
+    """Statistics of patterns `indices` (increasing), read in blocks.
+
+    Raises
+    ------
+    DataError
+        Where they are all zero.
+    """
+    statistics = PixelStatistics((dataset.shape[1], dataset.shape[2]))
+    step = max(1, BLOCK_BYTES // (8 * int(np.prod(dataset.shape[1:]))))
+    for start in range(0, len(indices), step):
+        statistics.add(dataset.read(indices[start : start + step]))
+        if progress is not None:
+            progress(min(start + step, len(indices)), len(indices))
+    if not statistics.total.any():
+        raise DataError(f"{dataset.name}: {len(indices)} patterns spread over the scan are all zero")
+    return statistics
+
+
+def spread(indices: np.ndarray, most: int | None = SAMPLE) -> np.ndarray:
+    """At most so many of `indices`, in order, evenly over them."""
+    indices = np.unique(indices)
+    count = len(indices) if most is None else min(most, len(indices))
+    return indices[np.linspace(0, len(indices) - 1, count).round().astype(int)]
+
+
+def bad_pixels_of(dataset: Dataset, *, progress: Progress | None = None) -> BadPixels:
+    """The bad pixels that the file marks, and those found in patterns spread over the scan."""
+    statistics = pixel_statistics(dataset, spread(np.arange(dataset.shape[0])), progress=progress)
+    good = dataset.metadata.get("mask")
+    return find_bad_pixels(statistics, None if good is None else good.value)
 
 
 def _places(where: np.ndarray) -> tuple[tuple[int, int], ...]:

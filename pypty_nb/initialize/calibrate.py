@@ -11,22 +11,27 @@ import numpy as np
 
 from pypty_nb.data import Dataset
 from pypty_nb.data.metadata import Metadata
+from pypty_nb.data.preprocess import bad_mask
 from pypty_nb.initialize.aperture import Disc, disc_of_mask, fit_disc
+from pypty_nb.initialize.bad_pixels import bad_pixels_of
 from pypty_nb.initialize.calibrated import QUANTITIES, Calibrated, about, as_text
 from pypty_nb.initialize.defocus import Focus, estimate_focus
 from pypty_nb.initialize.detector_pixel import agree, contradiction, detector_pixel
 from pypty_nb.initialize.experiment import AUTO, Experiment, nion_facts
-from pypty_nb.initialize.measurement import Flipped, open_measurement
+from pypty_nb.initialize.measurement import Flipped, Repaired, open_measurement
 from pypty_nb.initialize.orientation import Orientation, find_orientation, turned
 from pypty_nb.initialize.preset_values import preset_values
 from pypty_nb.initialize.scan_grid import READINGS, rotation_of, scan_matrix
 from pypty_nb.initialize.shadow import Shadows, shadow_shifts
+from pypty_nb.initialize.stages import Stages
 from pypty_nb.initialize.survey import ScanMaps, survey
 from pypty_nb.initialize.trial_run import Trial, try_orientation
-from pypty_nb.initialize.virtual import mean_pattern
+from pypty_nb.initialize.virtual import Progress, mean_pattern
 from pypty_nb.params import ParameterError, Preset, as_preset
 from pypty_nb.physics.units import electron_wavelength
 
+#: What a calibration does one after the other, and about how long each takes to the others. Not all are always needed.
+_STAGES = {"bad pixels": 1, "mean pattern": 2, "survey": 3, "shadows": 6, "trial": 4}
 #: A measured C10 or rotation that differs by more than this from what was stated is pointed out.
 _FOCUS_TOLERANCE, _ROTATION_TOLERANCE_DEG = 0.1, 5.0
 
@@ -81,7 +86,10 @@ class Calibration:
 
 
 def calibrate_experiment(
-    experiment: Mapping[str, Any] | Experiment, pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str] | None = None
+    experiment: Mapping[str, Any] | Experiment,
+    pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Calibrate a preset to an experiment.
 
@@ -94,6 +102,8 @@ def calibrate_experiment(
         Keys as in `Experiment`.
     pypty_params : Preset, mapping, path, or None
         The preset to calibrate; the defaults where there is none. It is not changed.
+    progress : function, optional
+        Called every second or so, and at the end, with how much is done and how much there is to do, in thousandths.
 
     Raises
     ------
@@ -102,21 +112,25 @@ def calibrate_experiment(
     """
     given = experiment if isinstance(experiment, Experiment) else Experiment.of(experiment)
     start = (Preset() if pypty_params is None else as_preset(pypty_params)).copy()
-    return _Session(given, start).calibrated()
+    session = _Session(given, start, Stages(_STAGES, progress))
+    found = session.calibrated()
+    session.stages.end()
+    return found
 
 
 class _Session:
     """The steps of one calibration, in order, and what they have found so far."""
 
-    def __init__(self, given: Experiment, start: Preset):
+    def __init__(self, given: Experiment, start: Preset, stages: Stages):
         if start.recon_type != "far_field":
             raise ParameterError(
                 "recon_type: near-field data show no bright-field disc to calibrate with; set their preset by hand"
             )
-        self.given, self.start = given, start
+        self.given, self.start, self.stages = given, start, stages
         self.raw = open_measurement(given)
         self.flip = start.flip_ky if given.flip_ky is None else given.flip_ky
-        self.dataset: Dataset = Flipped(self.raw) if self.flip and given.masks is None else self.raw
+        self.dataset: Dataset = self.raw
+        self.bad_pixels: np.ndarray | None = None
         self.facts: Metadata = {**(nion_facts(given.path_json) if given.path_json else {}), **self.raw.metadata}
         self.values: dict[str, Calibrated] = {}
         self.warnings: list[str] = []
@@ -130,13 +144,14 @@ class _Session:
         self._voltage()
         self.values["scan_size"] = self._scan_size()
         self._scan_step()
+        self._bad_pixels()
         disc = self._disc()
         self._pixel(disc)
         self._orient(disc)
         self._focus(disc)
         preset = self._preset(disc)
         if self.orientation is not None and not self.orientation.sign_settled:
-            self.trial = try_orientation(preset, self.raw)
+            self.trial = try_orientation(preset, self.raw, progress=self.stages.of("trial"))
             self._settle(self.trial, disc)
             preset = self._preset(disc)
         values = {name: self.values[name] for name in QUANTITIES if name in self.values}
@@ -211,6 +226,27 @@ class _Session:
         self.values["scan_step_A"] = replace(step, value=float(step.value))
 
     # ---- disc and detector
+    def _bad_pixels(self) -> None:
+        """Which pixels are left out, and the data without them."""
+        if self.given.masks is not None:
+            return
+        stated, kept = self.given.bad_pixels, self.start.bad_pixels
+        found, tag, how = stated, "user", ""
+        if stated is None and kept is not None:
+            found, how = kept, "the preset"
+        elif isinstance(stated, str) and stated == "keep":
+            found, how = None, "every pixel is compared"
+        elif not isinstance(stated, np.ndarray):
+            pixels = bad_pixels_of(self.raw, progress=self.stages.of("bad pixels"))
+            found, tag, how = pixels.places, "measured", "; ".join(pixels.sentences("left out"))
+            self.warnings.extend(f"bad_pixels: {sentence}" for sentence in pixels.sentences("left out"))
+        self.bad_pixels = found
+        self.values["bad_pixels"] = Calibrated(found, tag, how)
+        if found is not None:
+            self.dataset = Repaired(self.raw, bad_mask(found, self.raw))
+        if self.flip:
+            self.dataset = Flipped(self.dataset)
+
     def _disc(self) -> Disc:
         if self.given.masks is not None:
             if len(self.dataset.shape) != 2 or self.dataset.shape[1] != len(self.given.masks):
@@ -219,7 +255,7 @@ class _Session:
             pattern = np.tensordot(signals.mean(axis=0), self.given.masks, axes=1)
             pattern = pattern[::-1] if self.flip else pattern
         else:
-            pattern = mean_pattern(self.dataset)
+            pattern = mean_pattern(self.dataset, progress=self.stages.of("mean pattern"))
         if self.given.aperture is not None:
             disc, tag, how = disc_of_mask(self.given.aperture > 0, pattern), "user", "the aperture given"
         else:
@@ -266,8 +302,9 @@ class _Session:
 
     def _looked_at(self, disc: Disc) -> tuple[ScanMaps, Shadows]:
         if self.maps is None or self.shadows is None:
-            self.maps = survey(self.dataset, disc, self.values["scan_size"].value)
-            self.shadows = shadow_shifts(self.maps)
+            size = self.values["scan_size"].value
+            self.maps = survey(self.dataset, disc, size, progress=self.stages.of("survey"))
+            self.shadows = shadow_shifts(self.maps, progress=self.stages.of("shadows"))
         return self.maps, self.shadows
 
     def _c10_sign(self) -> int:
@@ -350,7 +387,7 @@ class _Session:
         found = preset_values(self.given, self.start, self.values, disc, self.matrix)
         self.values.update(found.values)
         self.warnings.extend(text for text in found.warnings if text not in self.warnings)
-        preset.update(found.parameters | {"flip_ky": self.flip})
+        preset.update(found.parameters | {"flip_ky": self.flip, "bad_pixels": self.bad_pixels})
         return preset
 
 

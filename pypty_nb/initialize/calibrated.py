@@ -25,6 +25,7 @@ QUANTITIES: dict[str, tuple[str, str]] = {
     "defocus": ("C10", "Å"),
     "aberrations": ("Aberrations", "Å"),
     "data_shift_vector": ("Shift pattern", "px"),
+    "bad_pixels": ("Bad pixels", ""),
     "data_pad": ("Pad pattern", "px"),
     "pixel_size_A": ("Object pixel", "Å"),
     "chemical_formula": ("Formula", ""),
@@ -58,7 +59,9 @@ def as_text(name: str, calibrated: Calibrated) -> tuple[str, str, str, str]:
     """Label, value with its uncertainty and unit, tag, and source of a quantity, for a table."""
     label, unit = QUANTITIES[name]
     value = calibrated.value
-    if isinstance(value, (tuple, list, np.ndarray)):
+    if name == "bad_pixels":
+        text = "none" if value is None else f"{len(value)} left out"
+    elif isinstance(value, (tuple, list, np.ndarray)):
         numbers = np.asarray(value)
         text = np.array2string(numbers, separator=", ", precision=4, suppress_small=True).replace("\n", "")
     else:

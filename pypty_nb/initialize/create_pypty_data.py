@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,27 @@ from pypty_nb.data import DataError, Dataset, open_dataset
 from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.data.metadata import KEYS, Found, Metadata, as_number
 from pypty_nb.files import atomic
-from pypty_nb.initialize.bad_pixels import BadPixels, PixelStatistics, find_bad_pixels, no_number
+from pypty_nb.initialize.bad_pixels import (
+    BLOCK_BYTES,
+    BadPixels,
+    find_bad_pixels,
+    listed,
+    no_number,
+    pixel_statistics,
+    spread,
+)  # fmt: skip
 from pypty_nb.initialize.recipe import Recipe, check_window
 from pypty_nb.initialize.scan_order import ScanOrder, scan_order
+from pypty_nb.initialize.virtual import Progress
 from pypty_nb.params import ParameterError
 
-#: Patterns are worked on in blocks of about this size, in double precision.
-_BLOCK_BYTES = 8 * 2**20
-
-#: Called after every block with the patterns done and those there are.
-Progress = Callable[[int, int], None]
+#: What may become of bad pixels, and the words for it.
+_BAD_PIXELS = {
+    "interpolate": "replaced by the mean of their neighbours",
+    "mask": "marked, for reconstructions to leave out",
+    "zero": "set to zero",
+    "keep": "kept",
+}
 
 
 @dataclass(frozen=True)
@@ -144,8 +155,8 @@ def create_pypty_data(
         (y, x) positions, those to be dropped included. Where the last row is not complete, it is left out.
     drop_columns : int or (int, int)
         Columns of the fly-back to leave out: at each row's end, or at its (start, end).
-    bad_pixels : {"interpolate", "zero", "keep"}
-        What becomes of hot, dead and masked pixels.
+    bad_pixels : {"interpolate", "mask", "zero", "keep"}
+        What becomes of hot, dead and masked pixels; "mask" writes which they are beside the patterns, and zero into them.
     negative : {"clip", "refuse"}
         What becomes of counts below zero.
     experiment : mapping, optional
@@ -176,7 +187,7 @@ def create_pypty_data(
     _check(bin, pad_k, comcalc_len, cutoff_ratio, rescale, crop, bad_pixels, negative, experiment)
     source = _source(data, dataset, axes, path)
     order = scan_order(source, scan_size, drop_columns, (flip_y, flip_x))
-    statistics = _sampled(source, order.indices, comcalc_len)
+    statistics = pixel_statistics(source, spread(order.indices, comcalc_len))
     good = source.metadata.get("mask")
     pixels = BadPixels() if bad_pixels == "keep" else find_bad_pixels(statistics, None if good is None else good.value)
     bad = pixels.mask(statistics.shape)
@@ -188,7 +199,10 @@ def create_pypty_data(
     if normalize:
         uncut = replace(recipe, divisor=1.0, crop=(0, 0, 0, 0), binning=1, pad=0)
         recipe = replace(recipe, divisor=rescale * float(uncut.apply(statistics.mean[None]).sum()))
-    metadata = _metadata(source.metadata, experiment, recipe, order)
+    said = {key: fact for key, fact in source.metadata.items() if key != "mask" or bad_pixels == "keep"}
+    if bad_pixels == "mask" and believed is not None:
+        said["mask"] = Found(~believed, f"bad pixels marked in the file, or found in {Path(source.name).name}")
+    metadata = _metadata(said, experiment, recipe, order)
     writer = _Writer(source, order, recipe, negative, data_dtype)
     done = writer.write(path, metadata, progress)
     notes = (*order.notes, *_notes(recipe, pixels, bad_pixels, done))
@@ -215,7 +229,7 @@ class _Writer:
         if needed > free:
             raise DataError(f"{path}: needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free there; choose another folder")
         count = self.shape[0]
-        step = max(1, _BLOCK_BYTES // (8 * int(np.prod(self._source.shape[1:]))))
+        step = max(1, BLOCK_BYTES // (8 * int(np.prod(self._source.shape[1:]))))
         with atomic(path) as temporary:
             with h5py.File(temporary, "w") as file:
                 target = file.create_dataset("data", self.shape, self._dtype)
@@ -307,26 +321,13 @@ def _check(
     for name, value in {"cutoff_ratio": cutoff, "rescale": rescale}.items():
         if value is not None and not (as_number(value) or 0) > 0:
             raise ParameterError(f"{name}: {value!r} is no number above 0")
-    if bad not in ("interpolate", "zero", "keep"):
-        raise ParameterError(f"bad_pixels: {bad!r} is none of 'interpolate', 'zero', 'keep'")
+    if bad not in _BAD_PIXELS:
+        raise ParameterError(f"bad_pixels: {bad!r} is none of {', '.join(map(repr, _BAD_PIXELS))}")
     if negative not in ("clip", "refuse"):
         raise ParameterError(f"negative: {negative!r} is none of 'clip', 'refuse'")
     for key in experiment or ():
         if key not in KEYS:
             raise ParameterError(f"experiment: {key!r} is none of {', '.join(KEYS)}")
-
-
-def _sampled(source: Dataset, indices: np.ndarray, length: int | None) -> PixelStatistics:
-    """Statistics of patterns spread evenly over the scan."""
-    count = len(indices) if length is None else min(length, len(indices))
-    chosen = np.unique(indices)[np.linspace(0, len(indices) - 1, count).round().astype(int)]
-    statistics = PixelStatistics((source.shape[1], source.shape[2]))
-    step = max(1, _BLOCK_BYTES // (8 * int(np.prod(source.shape[1:]))))
-    for start in range(0, count, step):
-        statistics.add(source.read(chosen[start : start + step]))
-    if not statistics.total.any():
-        raise DataError(f"{source.name}: {count} patterns spread over the scan are all zero")
-    return statistics
 
 
 def _off_centre(recipe: Recipe, mean: np.ndarray, given: tuple[int | None, int | None]) -> tuple[int, int]:
@@ -353,9 +354,8 @@ def _metadata(said: Metadata, experiment: Mapping[str, Any] | None, recipe: Reci
         elif key in ("rez_pixel_size_A", "rez_pixel_size_mrad") and recipe.binning > 1:
             out[key] = Found(fact.value * recipe.binning, f"{fact.source}, binned by {recipe.binning}")
         elif key == "mask":
-            if recipe.bad is None:
-                whole = replace(recipe, divisor=1.0, cutoff=None).apply(np.asarray(fact.value, float)[None])[0]
-                out[key] = Found(whole == recipe.binning**2, fact.source)
+            moved = replace(recipe, bad=None, divisor=1.0, cutoff=None)
+            out[key] = Found(moved.apply(~np.asarray(fact.value, bool)[None] * 1.0)[0] == 0, fact.source)
         elif key != "scan_size" and not (key == "PLRotation_deg" and turned):
             out[key] = fact
     if order.scan_size is not None:
@@ -365,22 +365,14 @@ def _metadata(said: Metadata, experiment: Mapping[str, Any] | None, recipe: Reci
 
 def _notes(recipe: Recipe, pixels: BadPixels, how: str, done: _Writer) -> list[str]:
     """What was found and done, one sentence each."""
-    notes = []
-    verb = {"interpolate": "replaced by the mean of their neighbours", "zero": "set to zero", "keep": "kept"}[how]
-    for word, found in (("hot", pixels.hot), ("dead", pixels.dead), ("masked", pixels.masked)):
-        if found:
-            notes.append(f"{len(found)} {word} pixels {verb}: {_listed([f'(y {y}, x {x})' for y, x in found])}")
+    notes = pixels.sentences(_BAD_PIXELS[how])
     if done.negative:
         notes.append(f"{done.negative} negative counts set to zero")
     if done.empty:
-        notes.append(f"{len(done.empty)} patterns hold no counts: {_listed([str(index) for index in done.empty])}")
+        notes.append(f"{len(done.empty)} patterns hold no counts: {listed([str(index) for index in done.empty])}")
     if any(recipe.shift):
         y, x = recipe.shift
         notes.append(f"the beam lay (y {y:+d}, x {x:+d}) px off the middle; every pattern was moved back")
     if recipe.crop[0] != recipe.crop[1] or recipe.crop[2] != recipe.crop[3]:
         notes.append("cropped unevenly: the beam is no longer in the middle")
     return notes
-
-
-def _listed(items: list[str]) -> str:
-    return ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")

@@ -13,11 +13,15 @@ import numpy as np
 from pypty_nb.files import write_text
 from pypty_nb.initialize.calibrate import Calibration, calibrate_experiment
 from pypty_nb.initialize.experiment import Experiment
+from pypty_nb.initialize.virtual import Progress
 from pypty_nb.params import Preset
 
 
 def append_exp_params(
-    experiment: Mapping[str, Any], pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str] | None = None
+    experiment: Mapping[str, Any],
+    pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> Preset:
     """A preset calibrated to an experiment.
 
@@ -30,6 +34,8 @@ def append_exp_params(
         taken from the file, measured from the patterns, or a default.
     pypty_params : Preset, mapping, path, or None
         The preset to calibrate; it is not changed. The defaults where there is none.
+    progress : function, optional
+        As in `calibrate_experiment`.
 
     Raises
     ------
@@ -37,7 +43,7 @@ def append_exp_params(
         `ValueError` each: what contradicts itself, is missing or cannot be told, and what to do.
     """
     given = Experiment.of(experiment)
-    calibration = calibrate_experiment(given, pypty_params)
+    calibration = calibrate_experiment(given, pypty_params, progress=progress)
     if given.save_preprocessing_files and given.output_folder:
         save_calibration(calibration, Path(given.output_folder))
     return calibration.preset

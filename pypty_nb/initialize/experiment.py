@@ -57,6 +57,9 @@ class Experiment:
         Acts on [y, x] before the rotation; ``None`` decides it with the rotation.
     PLRotation_deg : float or "auto"
     flip_ky : bool
+    bad_pixels : "mask", "keep", or int array, (pixel, 2)
+        Which pixels of the detector are left out: those that the file marks and those found hot or dead, as when ``None``;
+        none; or these, [y, x] as the data are stored.
     data_pad : int
         px; ``None`` is a quarter of the pattern's width.
     upsample_pattern : int
@@ -93,6 +96,7 @@ class Experiment:
     transform_axis_matrix: Any = None
     PLRotation_deg: float | str | None = None
     flip_ky: bool | None = None
+    bad_pixels: Any = None
     data_pad: int | None = None
     upsample_pattern: int | None = None
     total_thickness: float | None = None
@@ -224,6 +228,17 @@ def _rotation(value: Any) -> float | str:
     return AUTO if isinstance(value, str) and value == AUTO else _number()(value)
 
 
+def _pixels(value: Any) -> str | np.ndarray:
+    if isinstance(value, str):
+        if value not in ("mask", "keep"):
+            raise ValueError("'mask', 'keep', or n × 2 whole numbers are needed")
+        return value
+    places = _array(None, 2)(value)
+    if (places != places.astype(np.int64)).any() or (places < 0).any():
+        raise ValueError("n × 2 whole numbers of at least 0 are needed")
+    return places.astype(np.int64)
+
+
 def _text(value: Any) -> str:
     return os.fspath(value)
 
@@ -256,6 +271,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "transform_axis_matrix": _matrix,
     "PLRotation_deg": _rotation,
     "flip_ky": _truth,
+    "bad_pixels": _pixels,
     "data_pad": _whole(0),
     "upsample_pattern": _whole(1),
     "total_thickness": _positive,

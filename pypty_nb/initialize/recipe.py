@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pypty_nb.initialize.bad_pixels import repair
+from pypty_nb.data.preprocess import repair
 from pypty_nb.params import ParameterError
 
 

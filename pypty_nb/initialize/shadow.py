@@ -16,6 +16,7 @@ import scipy.ndimage as ndi
 from scipy.signal.windows import tukey
 
 from pypty_nb.initialize.survey import ScanMaps
+from pypty_nb.initialize.virtual import Progress
 
 #: Shares of the disc taken in one after the other, each with how far from its expected place an image is looked for, in points.
 _STAGES = ((0.35, None), (0.5, 5.0), (0.65, 4.0), (0.65, 3.0), (0.65, 2.0), (0.65, 2.0))
@@ -64,7 +65,7 @@ class Shadows:
         return self.significance > 8 and self.explained > 0.6 and self.correlation > 0.05
 
 
-def shadow_shifts(maps: ScanMaps) -> Shadows:
+def shadow_shifts(maps: ScanMaps, *, progress: Progress | None = None) -> Shadows:
     """Displacements of the blocks' images of `maps`, and the matrix that fits them best."""
     spectra, offsets = _spectra(maps)
     shape = (spectra.shape[1], spectra.shape[2])
@@ -73,7 +74,9 @@ def shadow_shifts(maps: ScanMaps) -> Shadows:
     power = np.sqrt((np.abs(spectra) ** 2).sum(axis=(1, 2)))
     matrix, covariance = np.zeros((2, 2)), np.eye(2)
     used, shifts, heights = offsets, np.zeros_like(offsets), np.zeros(len(offsets))
-    for share, search in _STAGES:
+    for stage, (share, search) in enumerate(_STAGES):
+        if progress is not None:
+            progress(stage, len(_STAGES))
         chosen = np.flatnonzero((distance <= share) & (power > 0))
         if len(chosen) < 6:
             continue

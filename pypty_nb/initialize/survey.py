@@ -8,7 +8,7 @@ import numpy as np
 
 from pypty_nb.data import DataError, Dataset
 from pypty_nb.initialize.aperture import Disc, disc_mask
-from pypty_nb.initialize.virtual import batches
+from pypty_nb.initialize.virtual import Progress, batches
 
 #: The bright field is divided into about this many square blocks of detector pixels.
 _BLOCKS = 150
@@ -48,7 +48,7 @@ class ScanMaps:
     radius: float
 
 
-def survey(dataset: Dataset, disc: Disc, scan_size: tuple[int, int]) -> ScanMaps:
+def survey(dataset: Dataset, disc: Disc, scan_size: tuple[int, int], *, progress: Progress | None = None) -> ScanMaps:
     """Centre of mass, bright field, dark field, and an image for every block of the bright field, in one pass.
 
     Raises
@@ -70,6 +70,8 @@ def survey(dataset: Dataset, disc: Disc, scan_size: tuple[int, int]) -> ScanMaps
         cut = patterns[:, window[0], window[1]].astype(np.float64)
         cut = cut.reshape(len(cut), cut.shape[1] // side, side, cut.shape[2] // side, side).sum(axis=(2, 4))
         blocks[indices] = cut[:, inside]
+        if progress is not None:
+            progress(int(indices[-1]) + 1, count)
     lit = sums[:, 0] > 0
     com = np.where(lit[:, None], sums[:, 1:3] / np.where(lit, sums[:, 0], 1)[:, None], 0.0)
     return ScanMaps(

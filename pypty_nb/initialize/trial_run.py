@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pypty_nb.data import Dataset
+from pypty_nb.data.preprocess import bad_mask
 from pypty_nb.engine import Reconstruction
 from pypty_nb.initialize.orientation import common_score
+from pypty_nb.initialize.virtual import Progress
 from pypty_nb.params import Preset
 
 _EPOCHS = 8
@@ -39,7 +41,7 @@ class Trial:
     images: Mapping[str, np.ndarray] = field(repr=False)
 
 
-def try_orientation(preset: Preset, dataset: Dataset) -> Trial:
+def try_orientation(preset: Preset, dataset: Dataset, *, progress: Progress | None = None) -> Trial:
     """Reconstruct the middle of the scan of `preset` for a few epochs.
 
     Parameters
@@ -48,16 +50,25 @@ def try_orientation(preset: Preset, dataset: Dataset) -> Trial:
         Calibrated, with `scan_size` and positions.
     dataset : Dataset
         Its patterns as they are read, before flipping, shifting and padding.
+    progress : function, optional
+        Called after every epoch with those done and those there are.
     """
     chosen = _middle(preset, dataset)
     patterns = dataset.read(chosen)
+    if preset.bad_pixels is not None:
+        patterns = np.where(bad_mask(preset.bad_pixels, dataset), 0, patterns)
     trial = preset.copy()
     trial.update(
         dataset=patterns, positions=preset.positions[chosen], scan_size=None, sequence=None, epoch_prev=0, epoch_max=_EPOCHS,
         default_dtype="single", compute_batch="auto", output_folder="", num_slices=1, obj=np.ones((1, 1, 1, 1), complex),
     )  # fmt: skip
     run = Reconstruction(trial)
-    error = min(report.terms["data"] for report in run) / patterns.sum(dtype=np.float64)
+    losses = []
+    for report in run:
+        losses.append(report.terms["data"])
+        if progress is not None:
+            progress(min(len(losses), _EPOCHS), _EPOCHS)
+    error = min(losses) / patterns.sum(dtype=np.float64)
     places = run.point.positions + np.array(run.point.probe.shape[:2]) // 2
     (top, left), (bottom, right) = np.floor(places.min(axis=0)).astype(int), np.ceil(places.max(axis=0)).astype(int) + 1
     seen = run.point.obj[top:bottom, left:right, 0, 0]

@@ -82,6 +82,16 @@ def _compressed(values: Values) -> Iterator[str]:
             return
 
 
+def _bad_pixels(values: Values) -> Iterator[str]:
+    pixels = values["bad_pixels"]
+    if pixels is None:
+        return
+    if values["masks"] is not None:
+        yield "bad_pixels: signals of virtual detectors have no pixels; set the weights of masks to zero there"
+    if (pixels < 0).any():
+        yield f"bad_pixels: {pixels[(pixels < 0).any(axis=1)][0].tolist()} is no pixel; they are [y, x], numbered from 0"
+
+
 def _over_epochs(values: Values, *names: str) -> Iterator[tuple[int | None, tuple[Any, ...]]]:
     """Epoch and values of some parameters together; once, without an epoch, where none of them is scheduled."""
     given = [values[name] for name in names]
@@ -112,4 +122,5 @@ _CHECKS: tuple[Callable[[Values], Iterator[str]], ...] = (
     _scan_size,
     _finite,
     _compressed,
+    _bad_pixels,
 )

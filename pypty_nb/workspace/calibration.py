@@ -13,6 +13,7 @@ from pypty_nb.initialize.calibrate import Calibration, calibrate_experiment
 from pypty_nb.initialize.orientation import Candidate, curl_against_rotation, orientation_candidates
 from pypty_nb.initialize.scan_grid import READINGS
 from pypty_nb.initialize.survey import ScanMaps
+from pypty_nb.initialize.virtual import Progress
 from pypty_nb.params import FIELDS, Preset, same
 from pypty_nb.physics.units import electron_wavelength
 
@@ -87,15 +88,15 @@ def experiment_of(preset: Preset, dataset: Dataset, stated: Mapping[str, Any]) -
     return {name: value for name, value in {**known, **stated}.items() if value is not None}
 
 
-def measured(preset: Preset, dataset: Dataset, stated: Mapping[str, Any]) -> Calibration:
-    """Calibrate `preset` to its measurements. Takes seconds to minutes: call it in a thread.
+def measured(preset: Preset, dataset: Dataset, stated: Mapping[str, Any], progress: Progress | None = None) -> Calibration:
+    """Calibrate `preset` to its measurements, told of in `progress`. Takes seconds to minutes: call it in a thread.
 
     Raises
     ------
     ParameterError, DataError
         What contradicts itself, is missing or cannot be told, and what to do.
     """
-    return calibrate_experiment(experiment_of(preset, dataset, stated), preset)
+    return calibrate_experiment(experiment_of(preset, dataset, stated), preset, progress=progress)
 
 
 def changes(preset: Preset, calibration: Calibration) -> dict[str, Any]:

@@ -27,24 +27,30 @@ class Patterns:
         Counts, zero frequency in the middle.
     mrad : (float, float)
         Size of a pixel along ky and kx.
+    left_out : bool array, (ky, kx), or None
+        Bad pixels, which say nothing.
     """
 
     index: int
     measured: np.ndarray
     model: np.ndarray
     mrad: tuple[float, float]
+    left_out: np.ndarray | None = None
 
     @property
     def residual(self) -> np.ndarray:
-        """√measured − √model, (ky, kx): with counting noise alone its deviation is about ½ everywhere."""
-        return np.sqrt(np.maximum(self.measured, 0)) - np.sqrt(np.maximum(self.model, 0))
+        """√measured − √model, (ky, kx): with counting noise alone its deviation is about ½ everywhere; 0 in bad pixels."""
+        difference = np.sqrt(np.maximum(self.measured, 0)) - np.sqrt(np.maximum(self.model, 0))
+        return difference if self.left_out is None else np.where(self.left_out, 0, difference)
 
     def radial(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean counts measured and modelled against the distance from the zero frequency, whole pixels: (radius,) each."""
         y, x = (np.arange(length) - length // 2 for length in self.measured.shape)
         radius = np.rint(np.hypot(y[:, None], x)).astype(int)
         inside = radius <= min(self.measured.shape) // 2
-        pixels = np.bincount(radius[inside])
+        if self.left_out is not None:
+            inside &= ~self.left_out
+        pixels = np.maximum(np.bincount(radius[inside]), 1)
         measured, model = (np.bincount(radius[inside], values[inside]) / pixels for values in (self.measured, self.model))
         return measured, model
 
@@ -86,7 +92,7 @@ class PatternReader:
             raise ParameterError("masks: the data are signals of virtual detectors; there are no patterns to look at")
         indices = np.array([index])
         measured, model = self._model.measured(indices)[0], self._model.modelled(point, indices, epoch)[0]
-        return Patterns(index, measured, model, self._mrad(point))
+        return Patterns(index, measured, model, self._mrad(point), self._model.left_out)
 
     def residual(self, point: Refinables, epoch: int = 0) -> np.ndarray:
         """The data term of every pattern at `point`, unweighted: (pattern,) float64."""

@@ -153,7 +153,14 @@ class Fused:
         for work in self._work:
             for name, values in fixed.items():
                 work.memory[starts[name] :][: len(values)] = values
-        return self._kernels.Plan(x, y, modes, slices, limited, width, row, **starts)
+        return self._kernels.Plan(x, y, modes, slices, limited, width, row, self._left_out(), **starts)
+
+    def _left_out(self) -> np.ndarray:
+        """Where bad pixels lie among the packed frequencies."""
+        if self._setup.left_out is None:
+            return np.empty(0, np.int64)
+        row, lane = np.nonzero(self._setup.left_out[self._frequencies])
+        return row * self._x.lanes + lane
 
     def _aligned(self, size: int) -> np.ndarray:
         """Zeros that begin at a vector's boundary."""

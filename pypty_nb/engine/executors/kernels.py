@@ -32,6 +32,8 @@ class Plan(NamedTuple):
         Whether patches are band-limited.
     width, row : int
         Points of the object along x, and reals from one x to the next.
+    left_out : int array
+        Pixels that are not compared, packed; data hold zero there, as in those that no wave reaches.
     mask : 1 for the points of a window along y, 0 for what fills the last vector
     band, squared : B/N² and B²/M
     propagators : P(d)/N² of every gap
@@ -51,6 +53,7 @@ class Plan(NamedTuple):
     limited: bool
     width: int
     row: int
+    left_out: np.ndarray
     mask: int
     band: int
     squared: int
@@ -309,7 +312,11 @@ def _detect(plan, memory, data, which, dark):
     _pack(plan, data, counts)
     for i in range(size):
         intensity[i] *= squared[i]
+    for i in plan.left_out:
+        intensity[i] = 0
     loss, error = dark[0] + _compare(which, intensity, counts, slope), dark[1]
+    for i in plan.left_out:
+        slope[i] = 0
     for i in range(size):
         difference = intensity[i] - counts[i]
         error += difference * difference

@@ -38,7 +38,8 @@ class Serial:
 
     def __init__(self, model: Model, measurements: Measurements, loss: Loss, batch: int):
         self._model, self._measurements, self._batch = model, measurements, batch
-        self._comparison = Comparison(model.backend, loss, holds_out=measurements.holds_out)
+        left_out = model.setup.left_out
+        self._comparison = Comparison(model.backend, loss, holds_out=measurements.holds_out, left_out=left_out)
 
     def run(
         self, point: Refinables, wanted: frozenset[str], weight: float = 1.0, sequence: Sequence[int] | None = None

@@ -74,6 +74,16 @@ class Dataset(Table):
         doc="Moves every pattern by [y, x] pixels towards larger index; what would wrap in from the other side is "
         "zero. Use it to centre patterns without writing the file anew.",
     )
+    bad_pixels = Array(
+        None,
+        shapes=("pixel, 2",),
+        kind="integer",
+        unit="px",
+        label="Bad pixels",
+        doc="Pixels of the detector, [y, x] in the data as they are read, that are left out of the comparison, whatever they "
+        "hold: hot, dead or hidden ones. A binned pixel with one of them in it is left out too. None compares all. The "
+        "original has no such setting.",
+    )
     upsample_pattern = Integer(
         1,
         bounds=(1, None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -44,22 +45,27 @@ class Measuring:
         self._busy = False
         self._locked = False
         self._said: list[ipywidgets.HTML] = []
+        self._bars: list[ipywidgets.IntProgress] = []
         self._measures: list[ipywidgets.Button] = []
         self._accepts: list[ipywidgets.Button] = []
         self.accepted = False
 
     def buttons(self) -> tuple[ipywidgets.DOMWidget, ...]:
-        """Measure and Accept, and a line below that says what came of them; one set for each step."""
+        """Measure and Accept, a bar while it goes on, and a line that says what came of them; one set for each step."""
         measure = ipywidgets.Button(description="Measure", tooltip="Find disc, orientation and C10 from the data")
         accept = ipywidgets.Button(description="Accept", button_style="primary", tooltip="Take the values into the preset")
         said = heading("", "pn-help")
+        bar = ipywidgets.IntProgress(min=0, max=1, value=0)
+        bar.add_class("pn-prog")
+        bar.layout.display = "none"
         measure.on_click(lambda _button: self._page.tasks.start(self.measure))
         accept.on_click(lambda _button: self._page.tasks.soon(self.accept))
         self._measures.append(measure)
         self._accepts.append(accept)
         self._said.append(said)
+        self._bars.append(bar)
         self._dress()
-        return boxed(ipywidgets.HBox, "pn-buttons", measure, accept), said
+        return boxed(ipywidgets.HBox, "pn-buttons", measure, accept), bar, said
 
     def show(self, moment: Moment) -> None:
         """Forget what was measured from other data."""
@@ -78,6 +84,7 @@ class Measuring:
             return
         self._busy, data, started = True, self._data, time.monotonic()
         self._say("Measuring disc, orientation and focus …")
+        self._show_progress(0, 1)
         self._dress()
         try:
             found, side = await asyncio.to_thread(self._measured)
@@ -94,6 +101,8 @@ class Measuring:
                 self._say(f"Measured in {took}. Accept takes the values into the preset.{warnings}")
         finally:
             self._busy = False
+            for bar in self._bars:
+                bar.layout.display = "none"
             self._dress()
             self._page.changed()
 
@@ -117,7 +126,14 @@ class Measuring:
         dataset = workspace.dataset()
         if dataset is None:
             raise ParameterError(_NO_DATA)
-        return calibration.measured(workspace.confined().copy(), dataset, dict(self.stated)), dataset.shape[-1]
+        preset, stated = workspace.confined().copy(), dict(self.stated)
+        progress = partial(self._page.tasks.soon, self._show_progress)
+        return calibration.measured(preset, dataset, stated, progress), dataset.shape[-1]
+
+    def _show_progress(self, done: int, of: int) -> None:
+        if self._busy:
+            for bar in self._bars:
+                bar.layout.display, bar.max, bar.value = "", of, done
 
     def _say(self, words: str) -> None:
         for said in self._said:
