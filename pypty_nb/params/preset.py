@@ -142,6 +142,12 @@ class Preset:
         other = other or Preset()
         return {name: (other[name], value) for name, value in self.items() if not same(other[name], value)}
 
+    def describe(self, other: Preset | None = None) -> str:
+        """What differs from `other` (or from the defaults) as a table of text, a line a parameter, with units."""
+        from pypty_nb.params import reference
+
+        return reference.described(self, other)
+
     # ---- changing
     def update(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
         """Set several values, all or none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pypty_nb.params.fields import Field
+from pypty_nb.params.preset import FIELDS, Preset
 from pypty_nb.params.tables import TABLES
 
 _HEAD = """# Parameters
@@ -46,6 +47,29 @@ def shown(value: object) -> str:
     if value == "":
         return '""'
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def differences(preset: Preset, other: Preset | None = None) -> list[tuple[str, str, str]]:
+    """What `preset` sets otherwise than `other`, or than the defaults: name, value there, value here, in words."""
+    found = []
+    for name, (old, new) in preset.diff(other).items():
+        words = shown(old), shown(new)
+        # arrays of one shape look alike in words
+        found.append((name, words[0], words[1] if words[0] != words[1] else f"another {words[1]}"))
+    return found
+
+
+def described(preset: Preset, other: Preset | None = None) -> str:
+    """The same as a table of text, a line a parameter, with units."""
+    rows = [(name, f"{new}{_unit(preset, name)}", old) for name, old, new in differences(preset, other)]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
+    instead = "default" if other is None else "instead of"
+    return "\n".join(f"{name:{widths[0]}}  {value:{widths[1]}}  {instead} {old}" for name, value, old in rows)
+
+
+def _unit(preset: Preset, name: str) -> str:
+    unit, value = FIELDS[name].unit, preset[name]
+    return f" {unit}" if unit and isinstance(value, (int, float, tuple, np.ndarray)) and not isinstance(value, bool) else ""
 
 
 def _row(name: str, field: Field) -> str:

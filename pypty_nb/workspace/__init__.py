@@ -4,6 +4,7 @@ from pypty_nb.runs import Phase, RunState
 from pypty_nb.workspace.attached import Attached
 from pypty_nb.workspace.history import History
 from pypty_nb.workspace.jobs import Job, Jobs
+from pypty_nb.workspace.ledger import Ledger
 from pypty_nb.workspace.patterns import PatternReader, Patterns, pattern_at
 from pypty_nb.workspace.runner import Runner
 from pypty_nb.workspace.scene import Event, Scene, scene_of
@@ -15,6 +16,7 @@ __all__ = [
     "History",
     "Job",
     "Jobs",
+    "Ledger",
     "Opened",
     "PatternReader",
     "Patterns",

@@ -35,8 +35,8 @@ class Attached:
     def __init__(
         self,
         jobs: Jobs,
-        on_state: Callable[[RunState], None],
-        on_report: Callable[[EpochReport], None],
+        on_state: Callable[[RunState], None] = lambda state: None,
+        on_report: Callable[[EpochReport], None] = lambda report: None,
         on_answer: Callable[[Answer], None] = lambda answer: None,
     ):
         self.jobs, self.state = jobs, RunState()
@@ -131,6 +131,21 @@ class Attached:
     def undo(self) -> str:
         """Go back to the state before the last change; gives the id under which `on_answer` tells of it."""
         return self._send("undo")
+
+    async def until(self, condition: Callable[[RunState], object]) -> RunState:
+        """Wait until `condition` holds for the state of the run that is watched; gives that state.
+
+        Raises
+        ------
+        RuntimeError
+            Where the run has ended, or was let go, before it did.
+        """
+        while not condition(self.state):
+            if self._task is None or self._task.done():
+                why = f": {self.state.message}" if self.state.message else ""
+                raise RuntimeError(f"what was waited for did not happen: the run is {self.state.phase}{why}")
+            await asyncio.sleep(_LOOK_S)
+        return self.state
 
     # ---- watching
     def _send(self, word: str, values: Mapping[str, Any] | None = None) -> str:

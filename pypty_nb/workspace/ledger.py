@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pypty_nb.params import ParameterError, Preset
-from pypty_nb.params.reference import shown
+from pypty_nb.params.reference import differences
 from pypty_nb.runs import RunFolder, RunFolderError
 from pypty_nb.runs.folder import CHECKPOINT, JOURNAL, LOSS, PRESET
 from pypty_nb.runs.notes import NOTES, Notes, read_notes, write_notes
@@ -344,12 +344,7 @@ def _events(run: RunFolder) -> list[dict[str, Any]]:
 
 
 def _changes(before: Preset | None, after: Preset) -> tuple[Change, ...]:
-    found = []
-    for name, (old, new) in after.diff(before).items():
-        words = shown(old), shown(new)
-        # arrays of one shape look alike in words
-        found.append(Change(name, words[0], words[1] if words[0] != words[1] else f"another {words[1]}"))
-    return tuple(found)
+    return tuple(Change(*difference) for difference in differences(after, before))
 
 
 def _curve(run: RunFolder) -> tuple[np.ndarray, np.ndarray]:
