@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.ndimage as ndi
-from scipy.signal.windows import tukey
 
 from pypty_nb.data import DataError
 from pypty_nb.initialize.scan_grid import READINGS, rotation_of, scan_matrix, split
 from pypty_nb.initialize.shadow import Shadows
 from pypty_nb.initialize.survey import ScanMaps
+from pypty_nb.physics.taper import tukey
 
 #: Above this many standard deviations a choice of sign counts as settled.
 SETTLED = 4.0

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.ndimage as ndi
-from scipy.signal.windows import tukey
 
 from pypty_nb.initialize.survey import ScanMaps
 from pypty_nb.initialize.virtual import Progress
+from pypty_nb.physics.taper import tukey
 
 #: Shares of the disc taken in one after the other, each with how far from its expected place an image is looked for, in points.
 _STAGES = ((0.35, None), (0.5, 5.0), (0.65, 4.0), (0.65, 3.0), (0.65, 2.0), (0.65, 2.0))

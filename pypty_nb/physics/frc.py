@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.signal.windows import tukey
 from skimage.registration import phase_cross_correlation
 
 from pypty_nb.params import ParameterError
 from pypty_nb.physics.phases import fitted_plane, phase_plane
+from pypty_nb.physics.taper import tukey
 
 SEVENTH = 1 / 7
 #: Fraction of each side, at both ends, over which the window falls to zero.

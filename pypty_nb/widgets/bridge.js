@@ -27,6 +27,47 @@ function named(event) {
   return `ctrl+${event.shiftKey ? "shift+" : ""}${event.key.toLowerCase()}`;
 }
 
+// the parts of the page, for those who hear it
+const PARTS = [
+  [".pn-top", "banner", "Project and run"],
+  [".pn-rail", "navigation", "Steps"],
+  [".pn-main", "main", "Pictures"],
+  [".pn-form", "form", "Parameters of the step"],
+  [".pn-bot", "contentinfo", "Progress"],
+];
+
+function nameParts(root) {
+  const page = document.body.dataset.voila !== undefined;
+  for (const [part, role, name] of PARTS) {
+    const found = root.querySelector(part);
+    found?.setAttribute("role", page ? role : "region");
+    found?.setAttribute("aria-label", name);
+  }
+}
+
+// which of the steps is open; widgets tell it by a class
+function markStep(root) {
+  for (const step of root.querySelectorAll(".pn-step")) {
+    const button = step.querySelector("button");
+    if (step.classList.contains("cur")) button?.setAttribute("aria-current", "step");
+    else button?.removeAttribute("aria-current");
+  }
+}
+
+// a checkbox's tooltip is its label as written, tags and all
+function mendTooltip({ target }) {
+  const box = target.closest?.(".pn-root .widget-checkbox");
+  const help = box?.querySelector(".pn-l")?.title;
+  for (const part of box?.querySelectorAll("[title^='<']") ?? []) part.title = help ?? "";
+}
+
+function showKeys(root, pressed) {
+  const keys = root?.querySelector(".pn-keys");
+  if (!keys || !(pressed === "?" || (pressed === "Escape" && keys.open))) return false;
+  keys.open = pressed === "?" && !keys.open;
+  return true;
+}
+
 function render({ model, el }) {
   el.style.display = "none";
   const root = () => el.closest(".pn-root");
@@ -53,7 +94,11 @@ function render({ model, el }) {
     const ours = document.body.dataset.voila !== undefined || root()?.contains(event.target);
     const pressed = named(event);
     const taken = pressed.startsWith("ctrl+") ? writing : typing;
-    if (!ours || event.altKey || taken(event.target) || !model.get("hotkeys").includes(pressed)) return;
+    if (!ours || event.altKey) return;
+    if (pressed === "Escape" || !writing(event.target)) {
+      if (showKeys(root(), pressed)) return event.preventDefault();
+    }
+    if (taken(event.target) || !model.get("hotkeys").includes(pressed)) return;
     event.preventDefault();
     model.send({ key: pressed });
   };
@@ -62,15 +107,22 @@ function render({ model, el }) {
   const themed = new MutationObserver(look);
   const system = matchMedia("(prefers-color-scheme: dark)");
   let gone = false;
+  const stepped = new MutationObserver(() => root() && markStep(root()));
   const attach = () => {
-    if (root()) sized.observe(root());
-    else if (!gone) requestAnimationFrame(attach);
+    const here = root();
+    if (!here) return gone || requestAnimationFrame(attach);
+    sized.observe(here);
+    nameParts(here);
+    markStep(here);
+    const rail = here.querySelector(".pn-rail");
+    if (rail) stepped.observe(rail, { subtree: true, attributeFilter: ["class"] });
   };
   themed.observe(document.documentElement, { attributeFilter: ["data-pn-theme"] });
   themed.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
   system.addEventListener("change", look);
   model.on("msg:custom", message);
   document.addEventListener("keydown", key);
+  document.addEventListener("pointerover", mendTooltip);
   document.addEventListener("visibilitychange", visible);
   model.set("webgl", hasWebGL());
   model.save_changes();
@@ -79,10 +131,11 @@ function render({ model, el }) {
     gone = true;
     sized.disconnect();
     themed.disconnect();
-    themed.disconnect();
+    stepped.disconnect();
     system.removeEventListener("change", look);
     model.off("msg:custom", message);
     document.removeEventListener("keydown", key);
+    document.removeEventListener("pointerover", mendTooltip);
     document.removeEventListener("visibilitychange", visible);
   };
 }

@@ -45,7 +45,8 @@ def make(name: str, field: Field) -> Control:
         options["options"] = field.choices
     if kind is ipywidgets.Checkbox:
         options = {"indent": False}
-    return kind(description=_label(name, field), description_allow_html=True, tooltip=_help(name, field), **options)
+    label = _label(name, field, helped=kind is ipywidgets.Checkbox)
+    return kind(description=label, description_allow_html=True, tooltip=_help(name, field), **options)
 
 
 def put(control: Control, field: Field, value: Any) -> None:
@@ -167,9 +168,11 @@ def _as_array(value: Any, field: Array) -> Any:
         return value
 
 
-def _label(name: str, field: Field) -> str:
+def _label(name: str, field: Field, *, helped: bool = False) -> str:
+    """Label and unit; with its help where the widget would not show it (a checkbox with a label has no tooltip)."""
     unit = f'<span class="pn-u">{text.escape(field.unit)}</span>' if field.unit else ""
-    return f'<span class="pn-l">{text.escape(field.label or name)}</span>{unit}'
+    title = f' title="{text.escape(_help(name, field))}"' if helped else ""
+    return f'<span class="pn-l"{title}>{text.escape(field.label or name)}</span>{unit}'
 
 
 def _help(name: str, field: Field) -> str:

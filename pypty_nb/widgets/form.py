@@ -138,7 +138,7 @@ class Form(ipywidgets.VBox):
         self._nothing.children[1].layout.display = "none" if expert else ""
 
     def _make_head(self, title: str) -> None:
-        heading = ipywidgets.HTML(text.escape(title))
+        heading = ipywidgets.HTML(f'<div role="heading" aria-level="2">{text.escape(title)}</div>')
         heading.add_class("pn-title")
         mixed = 0 < len(self._basic) < len(self.names)
         start = "Basic" if self._basic else "Expert"
@@ -146,7 +146,8 @@ class Form(ipywidgets.VBox):
             options=["Basic", "Expert"], value=start, tooltips=["The usual fields", "All fields"]
         )
         self._level.layout.display = "" if mixed else "none"
-        self._search = ipywidgets.Text(placeholder="Find a parameter by name or help", tooltip="Find a parameter")
+        self._search = ipywidgets.Text(placeholder="Find a parameter by name or help", description="Find a parameter")
+        self._search.add_class("pn-nolabel")
         self._search.add_class("pn-grow")
         self._count = ipywidgets.HTML()
         self._count.add_class("pn-count")

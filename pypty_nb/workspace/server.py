@@ -101,11 +101,15 @@ def settings(page: Page) -> Config:
             "log_level": "ERROR",
             "tornado_settings": tornado,
         },
+        ReadyKernels={"folder": str(notebook().parent)},
         # through files that only this user may open, not through ports of this machine
         KernelManager={"transport": "ipc" if os.name == "posix" else "tcp"},
         # a closing page ends its kernel; one that is lost cannot
         MappingKernelManager={"cull_idle_timeout": page.cull_after, "cull_interval": max(1, page.cull_after // 60)},
-        VoilaConfiguration={"show_tracebacks": False},
+        VoilaConfiguration={
+            "show_tracebacks": False,
+            "multi_kernel_manager_class": "pypty_nb.workspace.kernels.ReadyKernels",
+        },
     )
 
 

@@ -76,7 +76,10 @@ class BottomBar(ipywidgets.VBox):
         """Say how the run stands, in words; with a mark where it must not be overlooked."""
         said = text.escape(sentence)
         shape, tone = (text.mark(mark), "loud") if mark else ("", "")
-        self._words.value = f'<span class="rd ell {tone}" title="{said}">{shape} {said}</span>'
+        # how it stands first, as loud as the numbers of a run
+        first, stop, rest = sentence.partition(". ")
+        words = f"<b>{text.escape(first)}.</b> {text.escape(rest)}" if stop and not mark else said
+        self._words.value = f'<span class="rd ell {tone}" title="{said}">{shape} {words}</span>'
 
     def show_reason(self, why: str, go: Callable[[], None] | None = None) -> None:
         """Say why Run is off, "" where it is not; `go` leads to what is to be corrected."""

@@ -75,6 +75,8 @@ class CheckPanel:
             self._card.value = f'<div class="pn-nothing">{text.escape(_NO_DATA)}</div>'
             return
         self._busy = True
+        if self._checked is None:
+            self._card.value = '<div class="pn-nothing">Looking at the preset as a run would …</div>'
         checked = workspace.preset.frozen()
         self._when.value = "checking …"
         try:

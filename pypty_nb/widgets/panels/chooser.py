@@ -26,7 +26,7 @@ class Chooser(ipywidgets.VBox):
     def __init__(self, root: Path, on_file: Callable[[Path], None], on_demo: Callable[[], None]):
         self._root = root
         self._locked = False
-        self._filter = ipywidgets.Text(placeholder="Find a file", tooltip="Find a file")
+        self._filter = unseen(ipywidgets.Text(placeholder="Find a file", description="Find a file"))
         self._filter.add_class("pn-grow")
         again = ipywidgets.Button(description="Refresh", tooltip="Read the folder again")
         self._files = unseen(ipywidgets.Select(options=[], rows=5, description="Files of the project folder"))
@@ -77,6 +77,6 @@ class Chooser(ipywidgets.VBox):
 
 def _counted(kept: int, count: int) -> str:
     if not count:
-        return f"No {', '.join(opened_suffixes())} files in this folder."
+        return f'<span title="{", ".join(opened_suffixes())}">No file of a kind that can be opened in this folder.</span>'
     more = f"{MANY} and more" if count >= MANY else str(count)
     return f"{kept} of {more} files" if kept != count else f"{more} file{'s' if count > 1 else ''}"

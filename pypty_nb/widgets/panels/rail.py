@@ -9,6 +9,20 @@ import ipywidgets
 
 from pypty_nb.widgets import text
 
+#: What the keyboard does; inactive while a text field has the focus.
+KEYS = {
+    "Space": "run, pause, resume",
+    "1 … 7": "go to a step",
+    "/": "find a parameter",
+    "[ ]": "slice before, after",
+    ", .": "mode before, after",
+    "a": "autoscale",
+    "l": "link zoom",
+    "Ctrl Z": "undo a change",
+    "Ctrl Y": "redo it",
+    "?": "show or hide this",
+}
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -32,7 +46,7 @@ class Rail(ipywidgets.VBox):
         self._tiles = [_Tile(f"{index + 1} {title}", index, on_open) for index, title in enumerate(titles)]
         images = ipywidgets.Checkbox(value=True, description="Live images", indent=False)
         images.observe(lambda change: on_images(bool(change["new"])), "value")
-        keys = ipywidgets.HTML('<span class="m s"><code>Space</code> run, pause, resume<br><code>Ctrl Z</code> undo</span>')
+        keys = ipywidgets.HTML(_keys())
         foot, space = ipywidgets.VBox([images, keys]), ipywidgets.HTML()
         foot.add_class("pn-railfoot")
         space.add_class("pn-grow")
@@ -47,6 +61,11 @@ class Rail(ipywidgets.VBox):
         """Mark one step as the current one."""
         for tile in self._tiles:
             (tile.add_class if tile.index == index else tile.remove_class)("cur")
+
+
+def _keys() -> str:
+    rows = "".join(f"<dt><code>{text.escape(key)}</code></dt><dd>{text.escape(does)}</dd>" for key, does in KEYS.items())
+    return f'<details class="pn-keys"><summary><code>?</code> keys</summary><dl>{rows}</dl></details>'
 
 
 class _Tile(ipywidgets.Box):
