@@ -1,4 +1,4 @@
-"""A newcomer's way in a browser, on a measured scan: an empty project, the file, what it tells, two runs, results taken home."""
+"""A newcomer's way in a browser, on a measured scan: an empty project, the file, two runs, results taken home."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.mark.real_data
 def test_from_an_empty_project_to_files_taken_home(browser, empty: Site, tmp_path: Path) -> None:
-    """Disc, orientation and C10 are found; the loss falls to what this scan allows; the files hold the picture and its scale."""
+    """Disc, orientation and C10 are found, the loss falls to what this scan allows, the files hold picture and scale."""
     source = measured(f"rotavirus_4dstem/{NAME}")
     page, record = open_page(browser, empty)
     expect(page.locator(".pn-found")).to_contain_text("Nothing chosen", timeout=PATIENCE_MS)
@@ -161,7 +161,7 @@ def check_run(folder: RunFolder, source: Path) -> None:
 
 
 def check_positions(positions_A: np.ndarray) -> None:
-    """Neighbours along the fast axis are a step apart, at −30° from x, the slow axis turned like a flipped one; (pattern, [y, x])."""
+    """Neighbours are a step apart, the fast axis 30° from x, the slow one square to it; (pattern, [y, x])."""
     grid = positions_A.reshape(44, 52, 2)
     fast, slow = (grid[:, -1] - grid[:, 0]).mean(axis=0) / 51, (grid[-1] - grid[0]).mean(axis=0) / 43
     assert np.hypot(*fast) == pytest.approx(STEP_A, rel=0.01) and np.hypot(*slow) == pytest.approx(STEP_A, rel=0.01)

@@ -291,3 +291,50 @@ def test_the_kernel_of_a_closed_page_ends(browser, tmp_path_factory: pytest.Temp
         else:
             pytest.fail("the kernel is still there")
         page.close()
+
+
+def wrong_files(root: Path) -> dict[str, str]:
+    """Files that are not what their names say, or say what cannot be, and words of the answer to each."""
+    with h5py.File(root / "whole.h5", "w") as file:
+        file["data"] = np.random.default_rng(3).poisson(2.0, (6, 8, 32, 32)).astype(np.uint16)
+    with h5py.File(root / "flat.h5", "w") as file:
+        file["table"] = np.zeros((5, 5))
+    half = (root / "whole.h5").read_bytes()
+    written: dict[str, tuple[bytes | str, str]] = {
+        "note.h5": ("a note, not data\n" * 40, "no HDF5 file"),
+        "cut.h5": (half[: len(half) // 2], "cut off"),
+        "empty.h5": (b"", "the file is empty"),
+        "empty.json": (b"", "no valid JSON"),
+        "unknown.json": ('{"epochs_max": 3}', "did you mean 'epoch_max'?"),
+        "types.json": ('{"acc_voltage": "high", "epoch_max": [1]}', "acc_voltage: must be a number above 0 (kV); got 'high'"),
+        "nan.json": ('{"acc_voltage": NaN}', "NaN is not a number of JSON"),
+        "huge.json": ('{"epoch_max": ' + "9" * 400 + "}", "epoch_max: must be a whole number"),
+    }
+    for name, (content, _) in written.items():
+        (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return {name: words for name, (_, words) in written.items()} | {
+        "flat.h5": "no other array of patterns; it holds /table (5, 5)"
+    }
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(600)
+def test_wrong_files_are_said_in_words(page, site: Site) -> None:
+    """Each is refused with its reason, and the page goes on working."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    said = wrong_files(site.root)
+    # its own folder may lie outside: a link is followed, and refused
+    (site.root / "outside.h5").symlink_to(site.log)
+    button(page, "Refresh").click()
+    files = page.get_by_role("listbox", name="Files of the project folder")
+    for name, words in said.items():
+        files.select_option(name)
+        button(page, "Open file").click()
+        expect(page.locator(".pn-found .err")).to_contain_text(words, timeout=PATIENCE_MS)
+        assert str(site.root) not in page.locator(".pn-found").inner_text()
+    assert "outside.h5" not in files.inner_text()
+    files.select_option("whole.h5")
+    button(page, "Open file").click()
+    expect(page.locator(".pn-found .ok")).to_contain_text("whole.h5", timeout=PATIENCE_MS)
+    page.locator(".pn-look canvas").nth(1).wait_for(timeout=PATIENCE_MS)
+    assert "Traceback" not in page.content() + site.log.read_text()

@@ -123,7 +123,7 @@ def test_every_phase_has_words():
 
 def test_every_step_stands_somehow():
     preset = Preset()
-    assert [standing(title, preset, Facts()).mark for title in STEPS] == ["todo", "todo", "todo", "todo", "ok", "ok", "todo"]
+    assert [standing(title, preset, Facts()).mark for title in STEPS] == ["todo", "todo", "todo", "todo", "ok", "todo", "todo"]
     preset.update(dataset=np.zeros((6, 8, 8), np.uint8), scan_size=(2, 3), pixel_size_x_A=0.2)
     assert standing("Data", preset, Facts()).words == "2 × 3 × 8 × 8"
     assert standing("Calibrate", preset, Facts()).mark == "ok"
