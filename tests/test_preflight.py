@@ -327,7 +327,8 @@ def test_promotion_of_the_same_geometry_is_exact(tiny: Preset) -> None:
     assert np.allclose(again.obj, last.point.obj)
     assert np.allclose(again.probe, last.point.probe)
     every_second = evaluate(changed(again, sequence=quick_look(tiny).sequence))
-    assert every_second.loss == pytest.approx(last.loss)
+    # a quick look is of single precision
+    assert every_second.loss == pytest.approx(last.loss, rel=1e-5)
     with pytest.raises(ParameterError, match="point: holds no object"):
         promoted(tiny, Refinables())
     with pytest.raises(ParameterError, match="not of one slice and one mode"):

@@ -274,8 +274,6 @@ def test_two_visitors_do_not_see_each_others_work(browser, page, site: Site) -> 
     assert record.foreign(site) == []
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(300)
 def kernel_of(record: Record) -> str:
     return next(found[0] for url in record.requests if (found := re.search(r"api/kernels/[\w-]+", url)))
 
@@ -287,6 +285,8 @@ def await_end(site: Site, kernel: str) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.browser
+@pytest.mark.timeout(300)
 def test_the_kernel_of_a_closed_page_ends_at_once(browser, site: Site) -> None:
     page, record = open_page(browser, site)
     kernel = kernel_of(record)
@@ -296,6 +296,8 @@ def test_the_kernel_of_a_closed_page_ends_at_once(browser, site: Site) -> None:
     page.close()
 
 
+@pytest.mark.browser
+@pytest.mark.timeout(300)
 def test_the_kernel_of_a_lost_page_ends_in_time(browser, tmp_path_factory: pytest.TempPathFactory) -> None:
     code = "import sys; from pathlib import Path; from pypty_nb.workspace.server import Page, serve; "
     code += f"serve(Page(Path({str(tmp_path_factory.mktemp('root'))!r}), int(sys.argv[2]), False, cull_after=10))"
@@ -307,3 +309,50 @@ def test_the_kernel_of_a_lost_page_ends_in_time(browser, tmp_path_factory: pytes
         # as by a browser that crashed: nothing is asked for on the way
         page.close()
         await_end(site, kernel)
+
+
+def wrong_files(root: Path) -> dict[str, str]:
+    """Files that are not what their names say, or say what cannot be, and words of the answer to each."""
+    with h5py.File(root / "whole.h5", "w") as file:
+        file["data"] = np.random.default_rng(3).poisson(2.0, (6, 8, 32, 32)).astype(np.uint16)
+    with h5py.File(root / "flat.h5", "w") as file:
+        file["table"] = np.zeros((5, 5))
+    half = (root / "whole.h5").read_bytes()
+    written: dict[str, tuple[bytes | str, str]] = {
+        "note.h5": ("a note, not data\n" * 40, "no HDF5 file"),
+        "cut.h5": (half[: len(half) // 2], "cut off"),
+        "empty.h5": (b"", "the file is empty"),
+        "empty.json": (b"", "no valid JSON"),
+        "unknown.json": ('{"epochs_max": 3}', "did you mean 'epoch_max'?"),
+        "types.json": ('{"acc_voltage": "high", "epoch_max": [1]}', "acc_voltage: must be a number above 0 (kV); got 'high'"),
+        "nan.json": ('{"acc_voltage": NaN}', "NaN is not a number of JSON"),
+        "huge.json": ('{"epoch_max": ' + "9" * 400 + "}", "epoch_max: must be a whole number"),
+    }
+    for name, (content, _) in written.items():
+        (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return {name: words for name, (_, words) in written.items()} | {
+        "flat.h5": "no other array of patterns; it holds /table (5, 5)"
+    }
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(600)
+def test_wrong_files_are_said_in_words(page, site: Site) -> None:
+    """Each is refused with its reason, and the page goes on working."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    said = wrong_files(site.root)
+    # its own folder may lie outside: a link is followed, and refused
+    (site.root / "outside.h5").symlink_to(site.log)
+    button(page, "Refresh").click()
+    files = page.get_by_role("listbox", name="Files of the project folder")
+    for name, words in said.items():
+        files.select_option(name)
+        button(page, "Open file").click()
+        expect(page.locator(".pn-found .err")).to_contain_text(words, timeout=PATIENCE_MS)
+        assert str(site.root) not in page.locator(".pn-found").inner_text()
+    assert "outside.h5" not in files.inner_text()
+    files.select_option("whole.h5")
+    button(page, "Open file").click()
+    expect(page.locator(".pn-found .ok")).to_contain_text("whole.h5", timeout=PATIENCE_MS)
+    page.locator(".pn-look canvas").nth(1).wait_for(timeout=PATIENCE_MS)
+    assert "Traceback" not in page.content() + site.log.read_text()

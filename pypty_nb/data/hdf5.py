@@ -53,7 +53,19 @@ def opened(path: Path) -> Any:
     except PermissionError:
         raise
     except OSError as error:
-        raise DataError(f"{path}: cannot be read as HDF5: {one_line(error)}") from error
+        raise DataError(f"{path}: cannot be read as HDF5: {_why_not(path, error)}") from error
+
+
+def _why_not(path: Path, error: OSError) -> str:
+    """What is wrong with a file that the library refused."""
+    size = path.stat().st_size if path.is_file() else None
+    if size == 0:
+        return "the file is empty"
+    if size and "truncated file" in str(error):
+        return f"the file is cut off after {size} bytes; copy it again"
+    if size and not h5py.is_hdf5(path):
+        return "this is no HDF5 file, whatever its name says"
+    return one_line(error)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -58,17 +59,26 @@ class Calibrated:
 def as_text(name: str, calibrated: Calibrated) -> tuple[str, str, str, str]:
     """Label, value with its uncertainty and unit, tag, and source of a quantity, for a table."""
     label, unit = QUANTITIES[name]
-    value = calibrated.value
+    value, spread = calibrated.value, calibrated.uncertainty
+    # two digits of the uncertainty, and the value to the same place
+    digits = 1 - math.floor(math.log10(spread)) if spread else None
     if name == "bad_pixels":
         text = "none" if value is None else f"{len(value)} left out"
     elif isinstance(value, (tuple, list, np.ndarray)):
         numbers = np.asarray(value)
-        text = np.array2string(numbers, separator=", ", precision=4, suppress_small=True).replace("\n", "")
+        places = 4 if digits is None else max(digits, 0)
+        text = np.array2string(numbers, separator=", ", precision=places, suppress_small=True).replace("\n", "")
+    elif isinstance(value, float):
+        text = f"{value:.6g}" if digits is None else _to_place(value, digits)
     else:
-        text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    if calibrated.uncertainty:
-        text += f" ± {calibrated.uncertainty:.2g}"
+        text = str(value)
+    if spread and digits is not None:
+        text += f" ± {_to_place(spread, digits)}"
     return label, f"{text} {unit}".strip(), calibrated.tag, calibrated.source
+
+
+def _to_place(value: float, digits: int) -> str:
+    return f"{round(value, digits):.{max(digits, 0)}f}"
 
 
 def about(values: Mapping[str, Calibrated]) -> str:

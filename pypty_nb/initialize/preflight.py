@@ -30,6 +30,10 @@ _BORDER, _BORDER_SHARE = 1 / 16, 0.02
 _BEYOND_BAND = 0.02
 _FEW_COUNTS = 100
 _FILLED = 0.8
+#: A run longer than this, s, is worth making faster.
+_LONG_S = 1800
+#: A length from here on is told in nm.
+_LONG_A = 1000
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,16 @@ def _time(trial: Trial, seconds: float) -> PreflightLine:
     words = f"{_duration(seconds)} an epoch, {_duration(seconds * epochs)} for {epochs} epochs on {trial.outline.backend.name}"
     if not epochs:
         return PreflightLine("Time", words, "amber", "raise epoch_max; the run ends where it starts")
-    return PreflightLine("Time", words)
+    faster = [
+        advice
+        for advice, applies in (
+            ("compute_batch to auto", trial.preset.compute_batch == 1),
+            ("default_dtype to single", trial.preset.default_dtype == "double"),
+        )
+        if applies
+    ]
+    advice = f"set {' and '.join(faster)} for a faster run"
+    return _judged("Time", words, advice, amber=bool(faster) and seconds * epochs > _LONG_S)
 
 
 def _wavelength(trial: Trial) -> PreflightLine:
@@ -166,7 +179,7 @@ def _dose(trial: Trial) -> PreflightLine:
     counts = trial.measurements.summary.mean_total
     step = _step(trial)
     dose = f", {counts / step**2:.3g} a square ångström" if step > 0 else ""
-    words = f"{counts:.3g} counts a pattern{dose} (electrons, where the detector counts them)"
+    words = f"{float(f'{counts:.3g}'):g} counts a pattern{dose} (electrons, where the detector counts them)"
     if counts < _FEW_COUNTS and trial.preset.algorithm != "ml":
         return PreflightLine("Dose", words, "amber", "so few counts are Poisson's: set algorithm to ml")
     return PreflightLine("Dose", words)
@@ -231,7 +244,8 @@ def _slices(trial: Trial, angle: float) -> PreflightLine:
     """λ/α²: half of the depth of field 2λ/α² of Jacobsen, Optics Letters 43, 4811 (2018)."""
     optics = trial.outline.setup.optics
     depth = optics.wavelength / angle**2
-    words = f"depth of focus λ/α² {depth:.3g} Å at {1e3 * angle:.3g} mrad"
+    extent = f"{depth:.3g} Å" if depth < _LONG_A else f"{0.1 * depth:.4g} nm"
+    words = f"depth of focus λ/α² {extent} at {1e3 * angle:.3g} mrad, within which {100 * _ANGLE_SHARE:.0f} % of the probe lies"
     if optics.slices == 1:
         return PreflightLine("Thickness", f"one slice, for a specimen thinner than that; {words}")
     thickest = max(optics.distances)

@@ -68,7 +68,7 @@ def preset_values(
         parameters["print_flag"] = given.print_flag
     if given.output_folder is not None:
         parameters["output_folder"] = given.output_folder
-    size = replace(values["rez_pixel_size_A"], value=pixel[1], uncertainty=None, source="of the padded pattern")
+    size = replace(values["rez_pixel_size_A"], value=pixel[1], uncertainty=None, source="by the width of the padded pattern")
     found = {"data_pad": pad, "data_shift_vector": shift, "pixel_size_A": size}
     for name in ("chemical_formula", "sample_name"):
         if getattr(given, name) is not None:

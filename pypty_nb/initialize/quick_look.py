@@ -30,7 +30,7 @@ def quick_look(pypty_params: Params) -> Preset:
     """A copy that shows within a minute what is there: one slice, one mode, every second pattern, 20 epochs.
 
     Where `scan_size` is known the patterns are chosen like the black fields of a chessboard. Object and probe are refined,
-    nothing else.
+    nothing else, in single precision and batches.
 
     Raises
     ------
@@ -44,6 +44,8 @@ def quick_look(pypty_params: Params) -> Preset:
         "num_slices": 1,
         "slice_distances": np.asarray(preset.slice_distances, np.float64)[:1],
         "propmethod": "multislice",
+        "default_dtype": "single",
+        "compute_batch": "auto" if preset.compute_batch == 1 else preset.compute_batch,
         "epoch_prev": 0,
         "epoch_max": EPOCHS,
         **dict.fromkeys(_MODES),

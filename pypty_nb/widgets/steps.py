@@ -41,6 +41,9 @@ STEPS: dict[str, tuple[type[Table], ...]] = {
     "Results": (),
 }
 
+#: Steps of which nothing can be said before there are data.
+_ON_DATA = {"Calibrate", "Orient", "Probe and object", "Check and run"}
+
 #: Steps whose form has long expressions and arrays, and takes a wider column.
 WIDE = {"Probe and object", "Optimise"}
 
@@ -70,7 +73,7 @@ def standing(title: str, preset: Preset, facts: Facts) -> Standing:
         return _data(preset, facts)
     if title == "Results":
         return Standing("ok" if facts.run else "todo", facts.run or "No runs yet")
-    if title in {"Calibrate", "Orient", "Probe and object"} and not has_data(preset):
+    if title in _ON_DATA and not has_data(preset):
         return Standing("todo", "Waits for the data")
     if title == "Calibrate":
         return _calibrate(preset)

@@ -15,6 +15,7 @@ from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.steps import has_data
 
 _MARKS = {"ok": "ok", "amber": "warn", "red": "err"}
+_CHECKING = "Checking: reads the patterns and measures the time of an epoch on a few of them …"
 _NO_DATA = "Nothing to check yet. Choose a file in step 1, or open the demonstration."
 
 
@@ -75,10 +76,11 @@ class CheckPanel:
             self._card.value = f'<div class="pn-nothing">{text.escape(_NO_DATA)}</div>'
             return
         self._busy = True
-        if self._checked is None:
-            self._card.value = '<div class="pn-nothing">Looking at the preset as a run would …</div>'
+        self._page.changed()
         checked = workspace.preset.frozen()
         self._when.value = "checking …"
+        if self.report is None:
+            self._card.value = f'<div class="pn-nothing">{text.escape(_CHECKING)}</div>'
         try:
             report = await asyncio.to_thread(lambda: preflight(workspace.confined()))
         except (ValueError, OSError) as error:

@@ -10,6 +10,7 @@ import ipywidgets
 import numpy as np
 
 from pypty_nb.initialize.calibrate import Calibration
+from pypty_nb.initialize.calibrated import as_text
 from pypty_nb.initialize.orientation import Candidate
 from pypty_nb.widgets import colour, text
 from pypty_nb.widgets.panels.measuring import Measuring
@@ -179,14 +180,17 @@ class _Tile(ipywidgets.VBox):
 
 def _score_words(found: Calibration) -> str:
     orientation = found.orientation
+    c10 = as_text("defocus", found.values["defocus"])[1].replace("-", text.MINUS)
     if orientation is None:
-        return f'<div class="m s">{text.escape(found.values["PLRotation_deg"].tag)}: as stated.</div>'
+        stated = f'<div class="m s">{text.escape(found.values["PLRotation_deg"].tag)}: as stated.</div>'
+        return f"<table><tr><td>C10</td><td><b>{text.escape(c10)}</b></td></tr></table>{stated}"
     settled = orientation.sign_settled
     mark = text.mark("ok" if settled else "warn")
     turn = "The way round is clear" if settled else "The way round (180°) is not clear"
     rows = (
         ("Reading", orientation.reading),
         ("Rotation", f"{orientation.rotation_deg:.1f} ± {orientation.uncertainty_deg:.1f}°".replace("-", text.MINUS)),
+        ("C10", c10),
         ("From", orientation.source),
     )
     lines = "".join(f"<tr><td>{name}</td><td><b>{text.escape(value)}</b></td></tr>" for name, value in rows)
