@@ -56,6 +56,8 @@ class Entry:
         What is wrong with a file of it, "" where nothing is.
     epochs : int
         Complete ones.
+    planned : int
+        Epochs that the preset asks for; 0 where that is not known.
     first_loss, last_loss : float or None
     seconds : float or None
         How long it took so far.
@@ -75,6 +77,7 @@ class Entry:
     busy: bool = False
     problem: str = ""
     epochs: int = 0
+    planned: int = 0
     first_loss: float | None = None
     last_loss: float | None = None
     seconds: float | None = None
@@ -285,7 +288,7 @@ def _read(folder: Path) -> Entry:
     """What the files say, but for how the run stands."""
     try:
         with (folder / PRESET).open(encoding="utf-8") as file:
-            if not isinstance(json.load(file), dict):
+            if not isinstance(plain := json.load(file), dict):
                 raise RunFolderError(f"{PRESET} is no preset")
     except FileNotFoundError:
         return Entry(folder.name, folder, problem=f"it has no {PRESET}")
@@ -296,13 +299,20 @@ def _read(folder: Path) -> Entry:
     except RunFolderError as error:
         notes, problem = Notes(), str(error)
     quick = is_quick_look(RunFolder(folder))
-    entry = Entry(folder.name, folder, notes.name, notes.note, "", problem=problem, twin=notes.twin, quick=quick)
+    entry = Entry(
+        folder.name, folder, notes.name, notes.note, "", problem=problem, planned=_planned(plain), twin=notes.twin, quick=quick
+    )
     for file, part in ((LOSS, _losses), (JOURNAL, _began)):
         try:
             entry = replace(entry, **part(folder))
         except (ValueError, KeyError, csv.Error) as error:
             entry = replace(entry, problem=f"{file} cannot be read: {error}")
     return entry
+
+
+def _planned(plain: dict[str, Any]) -> int:
+    first, last = plain.get("epoch_prev", 0), plain.get("epoch_max")
+    return max(last - first, 0) if isinstance(first, int) and isinstance(last, int) else 0
 
 
 def _losses(folder: Path) -> dict[str, Any]:

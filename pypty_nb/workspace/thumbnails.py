@@ -19,7 +19,7 @@ THUMBNAIL = "thumbnail.png"
 #: Pixels along the longer side.
 SIDE = 80
 #: Along a side of an object larger than this, only every n-th pixel is read.
-_READ_AT_MOST = 1024
+_READ_AT_MOST = 512
 #: Per cent: black and white.
 _LIMITS = (0.6, 99.4)
 

@@ -18,7 +18,7 @@ from pypty_nb.engine.build import open_measurements
 from pypty_nb.initialize import demo_preset, promoted, quick_look
 from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, same, starts
 from pypty_nb.records import EpochReport
-from pypty_nb.runs import RunFolder, RunState
+from pypty_nb.runs import Phase, RunFolder, RunState
 from pypty_nb.runs.full import full_preset, is_quick_look
 from pypty_nb.workspace import paths
 from pypty_nb.workspace.arrays import read_array, split
@@ -74,6 +74,7 @@ class Workspace:
         self.history = History(self.preset, Opened("untitled", "", (), self.preset.frozen()))
         self.jobs = Jobs(self.root)
         self.runner = Attached(self.jobs, on_state, on_report)
+        self._quick: Path | None = None
 
     @property
     def opened(self) -> Opened:
@@ -223,9 +224,26 @@ class Workspace:
             Where one of its paths leads out of the project folder.
         """
         preset = self.confined()
-        if quick:
-            return self.runner.start(quick_look(preset), self.next_folder(), preset)
-        return self.runner.start(preset, self.next_folder())
+        folder = self.next_folder()
+        if not quick:
+            return self._begin(preset, folder)
+        task = self.runner.start(quick_look(preset), folder, preset)
+        self._quick = folder
+        return task
+
+    def _begin(self, preset: Preset, folder: Path) -> asyncio.Task[None]:
+        task = self.runner.start(preset, folder)
+        self._quick = None
+        return task
+
+    @property
+    def quick_look_done(self) -> str:
+        """The folder's name of the quick look that is watched and has ended with a result; "" where there is none."""
+        state, quick = self.runner.state, self._quick
+        ended = state.phase in {Phase.FINISHED, Phase.STOPPED} and state.epoch > state.epoch_first
+        # only what lies among the runs can be started from
+        among = quick is not None and quick == state.folder and quick.parent == self.root / "runs"
+        return quick.name if quick is not None and among and ended else ""
 
     def promoted(self, run: str) -> Preset:
         """The preset for a full run that starts with object, probe and positions of the quick look in the folder ``runs/run``.
@@ -251,7 +269,7 @@ class Workspace:
 
     def start_promoted(self, preset: Preset) -> asyncio.Task[None]:
         """Run what `promoted` gave, in a new folder."""
-        return self.runner.start(preset, self.next_folder())
+        return self._begin(preset, self.next_folder())
 
     def start_halves(self, run: str) -> tuple[str, str]:
         """Queue two runs with the preset of the run in ``runs/run``, each on half of its patterns; gives their folders' names.
@@ -294,6 +312,7 @@ class Workspace:
         if self.untouched:
             values = dict(preset.items()) | {"output_folder": ""}
             self._take(Content(values, f"Preset of run {folder.name}"), f"from-run-{folder.name}")
+        self._quick = folder if is_quick_look(RunFolder(folder)) else None
         return self.runner.attach(folder)
 
     @property
