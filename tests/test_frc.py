@@ -275,7 +275,7 @@ def test_phases_side_by_side(folders: tuple[Path, Path]) -> None:
     assert pair.first.shape == pair.second.shape == pair.difference.shape and min(pair.first.shape) >= 20
     assert pair.pixel_size == (0.3, 0.3) and pair.limits[0] < pair.limits[1]
     assert np.corrcoef(pair.first.ravel(), pair.second.ravel())[0, 1] > 0.8
-    np.testing.assert_allclose(np.exp(1j * pair.difference), np.exp(1j * (pair.second - pair.first)), atol=1e-12)
+    np.testing.assert_allclose(np.exp(1j * pair.difference), np.exp(1j * (pair.first - pair.second)), atol=1e-12)
     same = phases_of_runs(open_run(folders[0]), open_run(folders[0]))
     np.testing.assert_allclose(same.difference, 0, atol=1e-9)
 

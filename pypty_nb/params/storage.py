@@ -107,6 +107,28 @@ def read_parts(path: Path) -> tuple[dict[str, Any], list[str]]:
     return values, problems
 
 
+def read_outline(path: Path) -> tuple[dict[str, Any], dict[str, tuple[tuple[int, ...], str]]]:
+    """The values of the preset at `path` that stand in the JSON itself; of every array beside it its shape and its digest.
+
+    Raises
+    ------
+    ParameterError
+        What is wrong with the file, or one of its values.
+    """
+    values: dict[str, Any] = {}
+    arrays: dict[str, tuple[tuple[int, ...], str]] = {}
+    for name, value in _migrated(path, _load(path)).items():
+        reference = value.get("array") if isinstance(value, dict) else None
+        if isinstance(reference, dict) and "sha256" in reference:
+            shape = reference.get("shape")
+            if not isinstance(shape, list) or not all(isinstance(length, int) for length in shape):
+                raise ParameterError(f"{name}: a reference to an array names its shape, got {shape!r:.60}")
+            arrays[name] = tuple(shape), str(reference["sha256"])
+        else:
+            values[name] = _revived(path, name, value)
+    return values, arrays
+
+
 def _migrated(path: Path, plain: dict[str, Any]) -> dict[str, Any]:
     """`plain` as this version writes it, without what is not a parameter."""
     version = plain.pop("schema_version", SCHEMA_VERSION)

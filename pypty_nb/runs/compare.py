@@ -10,6 +10,7 @@ import numpy as np
 from pypty_nb.files import write_text
 from pypty_nb.params import ParameterError, Preset, Schedule
 from pypty_nb.physics.frc import RingCorrelation, aligned, ring_correlation
+from pypty_nb.physics.phases import without_ramp
 from pypty_nb.runs.folder import RunFolder
 from pypty_nb.runs.result import Result
 
@@ -27,8 +28,8 @@ def frc_of_runs(a: RunFolder, b: RunFolder, mode: int = 0) -> RingCorrelation:
     ParameterError
         Where a run has no complete epoch, the pixel sizes differ, or there is no such mode.
     """
-    first, second, size = _common(a, b, mode)
-    return ring_correlation(first, second, size)
+    both = _common(a, b, mode)
+    return ring_correlation(both.first, both.second, both.size)
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,15 @@ class PhasePair:
     Attributes
     ----------
     first, second, difference : float arrays, (y, x)
-        rad; registered, without the ramp and the phase between them; difference is second less first, within ±π.
+        rad; registered, without the ramp and the phase between them; difference is first less second, within ±π.
     limits : (float, float)
         Black and white for both, rad.
+    reach : float
+        The difference's largest size but for single pixels, rad.
     pixel_size : (float, float)
         (y, x), Å.
+    scanned : pair of (int, int)
+        What each of them scanned, (y, x) px.
     shift : (float, float)
         By how far the second lay off the first, (y, x) px.
     """
@@ -51,8 +56,42 @@ class PhasePair:
     second: np.ndarray
     difference: np.ndarray
     limits: tuple[float, float]
+    reach: float
     pixel_size: tuple[float, float]
+    scanned: tuple[tuple[int, int], tuple[int, int]]
     shift: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class PhasePicture:
+    """The phase of one run.
+
+    Attributes
+    ----------
+    values : float array, (y, x)
+        rad; through all slices, over the part that was scanned, without the ramp and the offset that a run leaves open.
+    limits : (float, float)
+        Black and white, rad.
+    pixel_size : (float, float)
+        (y, x), Å.
+    """
+
+    values: np.ndarray
+    limits: tuple[float, float]
+    pixel_size: tuple[float, float]
+
+
+def phase_of_run(run: RunFolder, mode: int = 0) -> PhasePicture:
+    """The phase of the object of a run, through all slices.
+
+    Raises
+    ------
+    ParameterError
+        Where it has no complete epoch, or there is no such mode.
+    """
+    result = Result.of(run)
+    values = np.angle(without_ramp(_through(result, mode), result.scanned)[result.scanned])
+    return PhasePicture(values, _limits(values), result.pixel_size)
 
 
 def phases_of_runs(a: RunFolder, b: RunFolder, mode: int = 0) -> PhasePair:
@@ -63,24 +102,40 @@ def phases_of_runs(a: RunFolder, b: RunFolder, mode: int = 0) -> PhasePair:
     ParameterError
         As `frc_of_runs`.
     """
-    first, second, size = _common(a, b, mode)
-    first, second, shift = aligned(first, second)
+    both = _common(a, b, mode)
+    first, second, shift = aligned(both.first, both.second)
     phases = np.angle(first), np.angle(second)
-    low, high = np.percentile(np.stack(phases), _LIMITS)
-    return PhasePair(*phases, np.angle(second * first.conj()), (float(low), float(high)), size, shift)
+    difference = np.angle(first * second.conj())
+    reach = float(np.percentile(abs(difference), _LIMITS[1]))
+    return PhasePair(*phases, difference, _limits(np.stack(phases)), reach, both.size, both.scanned, shift)
 
 
-def _common(a: RunFolder, b: RunFolder, mode: int) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
-    """Both objects through all slices, cut to one shape inside the scans, and their pixel size."""
+@dataclass(frozen=True)
+class _Common:
+    """Both objects through all slices, cut to one shape inside the scans; their pixel size; what each of them scanned."""
+
+    first: np.ndarray
+    second: np.ndarray
+    size: tuple[float, float]
+    scanned: tuple[tuple[int, int], tuple[int, int]]
+
+
+def _common(a: RunFolder, b: RunFolder, mode: int) -> _Common:
     results = Result.of(a), Result.of(b)
     sizes = results[0].pixel_size, results[1].pixel_size
     if not np.allclose(*sizes, rtol=1e-6):
         words = " and ".join(f"{y:g} × {x:g} Å" for y, x in sizes)
         raise ParameterError(f"the pixels of {a.path} and {b.path} are {words}; only runs with equal pixels are compared")
     planes = [_through(result, mode)[result.scanned] for result in results]
-    common = np.min([plane.shape for plane in planes], axis=0)
+    shapes = planes[0].shape, planes[1].shape
+    common = np.min(shapes, axis=0)
     # scans refined apart may differ by some pixels; what shift is left is found by registration
-    return _middle(planes[0], common), _middle(planes[1], common), sizes[0]
+    return _Common(_middle(planes[0], common), _middle(planes[1], common), sizes[0], shapes)
+
+
+def _limits(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(values, _LIMITS)
+    return float(low), float(high)
 
 
 def write_csv(path: Path, correlation: RingCorrelation) -> Path:

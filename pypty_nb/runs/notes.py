@@ -1,4 +1,4 @@
-"""What people say of a run: a name and a note, in its folder as ``meta.json``."""
+"""What is said of a run: a name, a note, the run it makes a pair with; in its folder as ``meta.json``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pypty_nb.params import ParameterError
 from pypty_nb.runs.folder import RunFolderError
 
 NOTES = "meta.json"
-_MOST = {"name": 200, "note": 20_000}
+_MOST = {"name": 200, "note": 20_000, "twin": 200}
 
 
 @dataclass(frozen=True)
 class Notes:
-    """A display name and a note, "" where there is none."""
+    """A display name and a note, "" where there is none; the folder's name of the run on the other half of the patterns."""
 
     name: str = ""
     note: str = ""
+    twin: str = ""
 
 
 def read_notes(folder: Path) -> Notes:
@@ -33,10 +34,11 @@ def read_notes(folder: Path) -> Notes:
     path = folder / NOTES
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
-        return Notes(*(_text(plain[name]) for name in ("name", "note")))
+        # earlier versions knew no pairs
+        return Notes(_text(plain["name"]), _text(plain["note"]), _text(plain.get("twin", "")))
     except FileNotFoundError:
         return Notes()
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunFolderError(f"{path} cannot be read: {error}; writing a name or note replaces it") from error
 
 

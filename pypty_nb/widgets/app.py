@@ -16,6 +16,7 @@ import ipywidgets
 from pypty_nb.backend import Backend, BackendError, choose_backend
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
+from pypty_nb.runs import RunFolder
 from pypty_nb.widgets import text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.forms import Forms
@@ -25,6 +26,7 @@ from pypty_nb.widgets.panels import BottomBar, DataPanel, FormPanel, Moment, Pag
 from pypty_nb.widgets.panels.bottom import Readout
 from pypty_nb.widgets.panels.calibrate import CalibratePanel
 from pypty_nb.widgets.panels.check import CheckPanel
+from pypty_nb.widgets.panels.chosen import PROMOTE, PROMOTED
 from pypty_nb.widgets.panels.measuring import Measuring
 from pypty_nb.widgets.panels.orient import OrientPanel
 from pypty_nb.widgets.reports import Reports
@@ -39,7 +41,7 @@ from pypty_nb.workspace.arrays import SUFFIXES
 from pypty_nb.workspace.listing import find
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
-_KEYS = (" ", "/", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
+_KEYS = (" ", "/", "b", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
 _TITLES = tuple(STEPS)
 _DATA, _OPTIMISE = _TITLES.index("Data"), _TITLES.index("Optimise")
 
@@ -111,7 +113,10 @@ class App(ipywidgets.VBox):
         self._bottom = BottomBar()
         stage = Stage(self._bridge)
         stage.on_failure = self._failed
-        page = Page(self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._quick_look)
+        page = Page(
+            self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._quick_look, self._promote,
+            self._watch,
+        )  # fmt: skip
         self._data, self._results = DataPanel(page), ResultsPanel(page)
         measuring = Measuring(page)
         own: dict[str, Panel] = {
@@ -164,6 +169,8 @@ class App(ipywidgets.VBox):
             self._act()
         elif key in VIEW_KEYS:
             self._quarters.key(key)
+        elif key == "b":
+            self._results.blink()
         elif key == "/":
             if (form := self._forms.of(self._step)) is not None:
                 form.find()
@@ -196,12 +203,24 @@ class App(ipywidgets.VBox):
         if not self.workspace.runner.state.busy and not self._why_off():
             self._run(quick=True)
 
+    async def _promote(self, run: str) -> None:
+        """Run in full from where a quick look ended."""
+        preset = await asyncio.to_thread(self.workspace.promoted, run)
+        if not self.workspace.runner.state.busy:
+            self._begin(preset, partial(self.workspace.start_promoted, preset))
+
+    def _take_on(self, run: str) -> None:
+        self._tasks.start(partial(self._promote, run))
+
     def _run(self, *, quick: bool = False) -> None:
-        self._running = self.workspace.preset.frozen()
+        self._begin(self.workspace.preset.frozen(), partial(self.workspace.start, quick=quick))
+
+    def _begin(self, preset: Preset, start: Callable[[], object]) -> None:
+        self._running = preset
         self._reports = Reports()
         self._bottom.clear()
         try:
-            self.workspace.start(quick=quick)
+            start()
         except (ValueError, OSError) as error:
             self._failed(error)
         else:
@@ -223,12 +242,17 @@ class App(ipywidgets.VBox):
         workspace = self.workspace
         run = await asyncio.to_thread(workspace.under_way)
         if run is not None and not workspace.runner.state.busy:
-            self._running = await asyncio.to_thread(run.preset)
-            self._reports = Reports()
-            workspace.attach(run.path, self._running)
-            self.open_step(_OPTIMISE)
+            await self._watch(run.path, stay=False)
         elif demo and await self._data.open_demo():
             self._act()
+
+    async def _watch(self, folder: Path, *, stay: bool) -> None:
+        """Look at a run of the project folder, under way or ended; with `stay` without leaving the step."""
+        preset = await asyncio.to_thread(RunFolder(folder).preset)
+        self._running, self._reports = preset, Reports()
+        self.workspace.attach(folder, preset)
+        if not stay:
+            self.open_step(_OPTIMISE)
 
     def _set_images(self, on: bool) -> None:
         self._images = on
@@ -281,6 +305,8 @@ class App(ipywidgets.VBox):
         self._top.show_name(self.workspace.root, self.workspace.name, self.workspace.modified)
         self._show_bottom(state, says)
         self._bottom.show_reason("" if state.busy else why, self._to_correct() if not state.busy else None)
+        quick = self.workspace.quick_look_done
+        self._bottom.show_offer(PROMOTED if quick else "", PROMOTE if quick else "", lambda: self._take_on(quick))
         self._forms.show_run(busy=state.busy, epoch=state.epoch)
         moment = Moment(preset, self.workspace.opened, state, self._locked())
         for panel in self._panels:

@@ -47,8 +47,10 @@ class Attached:
         self._beginning = False
         self._wish: Callable[[], object] | None = None
 
-    def start(self, preset: Preset, folder: Path) -> asyncio.Task[None]:
+    def start(self, preset: Preset, folder: Path, full: Preset | None = None) -> asyncio.Task[None]:
         """Start a run of `preset` that writes `folder`, or queue it, and watch it. Call from the event loop.
+
+        `full` is as for `Jobs.start`.
 
         Raises
         ------
@@ -57,9 +59,9 @@ class Attached:
         """
         if self.state.busy:
             raise RuntimeError("a run is under way; stop it, or detach from it first")
-        frozen = preset.frozen()
+        frozen, fuller = preset.frozen(), full.frozen() if full is not None else None
         self._tell(RunState(Phase.PREPARING, preset.epoch_prev, preset.epoch_prev, preset.epoch_max, folder=folder))
-        return self._watch(folder, lambda: self.jobs.start(frozen, folder))
+        return self._watch(folder, lambda: self.jobs.start(frozen, folder, fuller))
 
     def restart(self, folder: Path) -> asyncio.Task[None]:
         """Resume the run in `folder` as a process, or queue it, and watch it.

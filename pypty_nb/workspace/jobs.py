@@ -20,6 +20,7 @@ from pypty_nb.files import write_text
 from pypty_nb.params import Preset
 from pypty_nb.runs import Follower, Phase, RunFolder, RunFolderError, RunState, send
 from pypty_nb.runs.follow import OUTPUT
+from pypty_nb.runs.full import keep_full
 from pypty_nb.runs.lock import FolderLock
 from pypty_nb.runs.recorded import anywhere
 from pypty_nb.runs.state import Owner, read_state, write_state
@@ -62,8 +63,10 @@ class Jobs:
         self._threads = threads
         self._children: list[subprocess.Popen[bytes]] = []
 
-    def start(self, preset: Preset, folder: Path) -> RunState:
+    def start(self, preset: Preset, folder: Path, full: Preset | None = None) -> RunState:
         """Put a run of `preset` into the queue, and start it where its turn has come.
+
+        Where it is a quick look, `full` is the preset that it looks at, of which the folder keeps what was left out.
 
         Raises
         ------
@@ -71,6 +74,8 @@ class Jobs:
             Where the folder cannot be written or holds a run.
         """
         run = RunFolder.create(folder, anywhere(preset))
+        if full is not None:
+            keep_full(run, anywhere(full))
         return self._enqueue(run, RunState(Phase.QUEUED, preset.epoch_prev, preset.epoch_prev, preset.epoch_max))
 
     def resume(self, folder: Path) -> RunState:

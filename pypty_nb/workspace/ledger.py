@@ -9,19 +9,15 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from pypty_nb.params import ParameterError, Preset
-from pypty_nb.params.reference import differences
 from pypty_nb.runs import RunFolder, RunFolderError
 from pypty_nb.runs.folder import CHECKPOINT, JOURNAL, LOSS, PRESET
+from pypty_nb.runs.full import is_quick_look
 from pypty_nb.runs.notes import NOTES, Notes, read_notes, write_notes
-from pypty_nb.runs.state import Phase, lost, read_state
-
-if TYPE_CHECKING:
-    from pypty_nb.runs.compare import PhasePair
+from pypty_nb.runs.state import STATE, Phase, lost, read_state
+from pypty_nb.workspace.differences import DEFAULTS, Change, Outline, changes
 
 RUNS = "runs"
 TRASH = ".trash"
@@ -30,7 +26,8 @@ BROKEN = "broken"
 _ENDS = {"finished": "finished", "stopped": "stopped by you", "failed": "failed"}
 #: A run that has written nothing for this long, and has not said that it ended, is taken for cut off.
 _SILENT_S = 120.0
-_STAMPED = re.compile(r"(?P<run>.+)-\d{8}T\d{6}(-\d+)?")
+_STAMPED = re.compile(r"(?P<run>.+)-(?P<when>\d{8}T\d{6})(-\d+)?")
+_Stamps = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -59,11 +56,17 @@ class Entry:
         What is wrong with a file of it, "" where nothing is.
     epochs : int
         Complete ones.
+    planned : int
+        Epochs that the preset asks for; 0 where that is not known.
     first_loss, last_loss : float or None
     seconds : float or None
         How long it took so far.
     began : datetime or None
         With the zone.
+    twin : str
+        The run on the other half of the patterns, "" where there is none.
+    quick : bool
+        Whether it is a quick look at a fuller preset.
     """
 
     run: str
@@ -74,39 +77,22 @@ class Entry:
     busy: bool = False
     problem: str = ""
     epochs: int = 0
+    planned: int = 0
     first_loss: float | None = None
     last_loss: float | None = None
     seconds: float | None = None
     began: datetime | None = None
+    twin: str = ""
+    quick: bool = False
 
 
 @dataclass(frozen=True)
-class Change:
-    """One parameter that differs: its values in words."""
+class Trashed:
+    """What lies in the trash: its name there, the run's number and the name that people gave it."""
 
-    name: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two runs against each other.
-
-    Attributes
-    ----------
-    changes : tuple of Change
-        From the first's preset to the second's.
-    losses : pair of (epoch, loss) float arrays
-    phases : PhasePair or None
-    problem : str
-        Why there are no phases.
-    """
-
-    changes: tuple[Change, ...]
-    losses: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-    phases: PhasePair | None
-    problem: str = ""
+    kept: str
+    run: str
+    name: str = ""
 
 
 def standing(run: RunFolder) -> Standing:
@@ -132,7 +118,8 @@ class Ledger:
 
     def __init__(self, root: Path):
         self.runs = root.resolve() / RUNS
-        self._read: dict[str, tuple[tuple[tuple[int, int], ...], Entry]] = {}
+        self._read: dict[str, tuple[_Stamps, Entry, Standing | None]] = {}
+        self._outlines: dict[str, tuple[tuple[int, int], Outline]] = {}
 
     # ---- reading
     def entries(self) -> list[Entry]:
@@ -166,19 +153,7 @@ class Ledger:
 
     def changes(self, run: str, against: str | None = None) -> tuple[Change, ...]:
         """How the run's preset differs from the defaults, or from the preset of the run `against`; in the tables' order."""
-        return _changes(None if against is None else self.preset(against), self.preset(run))
-
-    def compare(self, first: str, second: str, mode: int = 0) -> Comparison:
-        """Presets, losses and, where the runs have the same pixels, the registered phases of two runs."""
-        # scipy.signal with it takes as long to load as the rest of the page together
-        from pypty_nb.runs.compare import phases_of_runs
-
-        runs = self.open(first), self.open(second)
-        try:
-            phases, problem = phases_of_runs(*runs, mode), ""
-        except ParameterError as error:
-            phases, problem = None, str(error)
-        return Comparison(self.changes(second, first), (_curve(runs[0]), _curve(runs[1])), phases, problem)
+        return changes(DEFAULTS if against is None else self._outline(against), self._outline(run))
 
     # ---- changing
     def rename(self, run: str, name: str) -> None:
@@ -188,6 +163,11 @@ class Ledger:
     def annotate(self, run: str, note: str) -> None:
         """Give the run a note."""
         self._note(run, note=note.strip())
+
+    def pair(self, first: str, second: str, of: str) -> None:
+        """Note that two runs are the halves of the patterns of the run `of`, as their names say then."""
+        for run, twin, half in ((first, second, 1), (second, first, 2)):
+            self._note(run, name=f"half {half} of {of}", twin=twin)
 
     def trash(self, run: str) -> str:
         """Move the run to ``runs/.trash``; gives the name there, for `restore`.
@@ -205,10 +185,15 @@ class Ledger:
         _move(folder, kept)
         return kept.name
 
-    def trashed(self) -> list[str]:
-        """What lies in the trash, oldest first by number and time."""
+    def trashed(self) -> list[Trashed]:
+        """What lies in the trash and can be restored, the latest first."""
         trash = self.runs / TRASH
-        return sorted(path.name for path in trash.iterdir() if path.is_dir()) if trash.is_dir() else []
+        try:
+            found = [found for path in trash.iterdir() if path.is_dir() and (found := _STAMPED.fullmatch(path.name))]
+        except OSError:
+            return []
+        found.sort(key=lambda parts: (parts["when"], parts[0]), reverse=True)
+        return [Trashed(parts[0], parts["run"], _name(trash / parts[0])) for parts in found]
 
     def restore(self, name: str) -> str:
         """Bring a run back from the trash, under its number where that is free, else under the next one; gives it.
@@ -219,7 +204,7 @@ class Ledger:
             Where the trash holds none of that name.
         """
         found = _STAMPED.fullmatch(name)
-        if found is None or name not in self.trashed():
+        if found is None or name not in [trashed.kept for trashed in self.trashed()]:
             raise ParameterError(f"the trash holds no run {name!r}")
         home = _free(self.runs, [found["run"], *(f"{n:03d}" for n in range(self._highest() + 1, 10**6))])
         _move(self.runs / TRASH / name, home)
@@ -233,6 +218,13 @@ class Ledger:
         except RunFolderError:
             notes = Notes()
         write_notes(folder, replace(notes, **values))
+
+    def _outline(self, run: str) -> Outline:
+        path = self.open(run).path / PRESET
+        stamp, known = _stamp(path), self._outlines.get(run)
+        if known is None or known[0] != stamp:
+            known = self._outlines[run] = stamp, Outline.of(path)
+        return known[1]
 
     def _folder(self, run: str) -> Path:
         folder = self.runs / run
@@ -249,14 +241,17 @@ class Ledger:
     def _entry(self, name: str) -> Entry:
         folder = self.runs / name
         try:
-            stamp = tuple(_stamp(folder / file) for file in (PRESET, LOSS, JOURNAL, NOTES))
+            stamps = tuple(_stamp(folder / file) for file in (PRESET, LOSS, JOURNAL, NOTES, STATE))
             known = self._read.get(name)
-            if known is None or known[0] != stamp:
-                known = self._read[name] = stamp, _read(folder)
-            entry = known[1]
+            if known is None or known[0] != stamps:
+                known = self._read[name] = stamps, _read(folder), None
+            _, entry, now = known
             if entry.state == BROKEN:
                 return entry
-            now = standing(RunFolder(folder))
+            if now is None:
+                now = standing(RunFolder(folder))
+                # that a run has ended its files tell; that one goes on, only they and its process together
+                self._read[name] = stamps, entry, None if now.busy else now
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             return Entry(name, folder, problem=str(error) or type(error).__name__)
         return replace(entry, state=now.words, busy=now.busy)
@@ -293,7 +288,7 @@ def _read(folder: Path) -> Entry:
     """What the files say, but for how the run stands."""
     try:
         with (folder / PRESET).open(encoding="utf-8") as file:
-            if not isinstance(json.load(file), dict):
+            if not isinstance(plain := json.load(file), dict):
                 raise RunFolderError(f"{PRESET} is no preset")
     except FileNotFoundError:
         return Entry(folder.name, folder, problem=f"it has no {PRESET}")
@@ -303,13 +298,21 @@ def _read(folder: Path) -> Entry:
         notes, problem = read_notes(folder), ""
     except RunFolderError as error:
         notes, problem = Notes(), str(error)
-    entry = Entry(folder.name, folder, notes.name, notes.note, "", problem=problem)
+    quick = is_quick_look(RunFolder(folder))
+    entry = Entry(
+        folder.name, folder, notes.name, notes.note, "", problem=problem, planned=_planned(plain), twin=notes.twin, quick=quick
+    )
     for file, part in ((LOSS, _losses), (JOURNAL, _began)):
         try:
             entry = replace(entry, **part(folder))
         except (ValueError, KeyError, csv.Error) as error:
             entry = replace(entry, problem=f"{file} cannot be read: {error}")
     return entry
+
+
+def _planned(plain: dict[str, Any]) -> int:
+    first, last = plain.get("epoch_prev", 0), plain.get("epoch_max")
+    return max(last - first, 0) if isinstance(first, int) and isinstance(last, int) else 0
 
 
 def _losses(folder: Path) -> dict[str, Any]:
@@ -343,13 +346,11 @@ def _events(run: RunFolder) -> list[dict[str, Any]]:
     return [event for event in run.journal() if isinstance(event, dict)]
 
 
-def _changes(before: Preset | None, after: Preset) -> tuple[Change, ...]:
-    return tuple(Change(*difference) for difference in differences(after, before))
-
-
-def _curve(run: RunFolder) -> tuple[np.ndarray, np.ndarray]:
-    rows = run.losses()
-    return np.array([float(row["epoch"]) for row in rows]), np.array([float(row["loss"]) for row in rows])
+def _name(folder: Path) -> str:
+    try:
+        return read_notes(folder).name
+    except RunFolderError:
+        return ""
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -110,6 +110,13 @@ def scene_of(run: Any) -> Scene:
     raise ParameterError(f"a view shows a run: its folder, result, preset or reconstruction; got {type(run).__name__}")
 
 
+def losses_of(folder: RunFolder) -> Scene:
+    """The data term of a run, epoch by epoch, without its preset and its arrays: for a curve beside another run's."""
+    rows = folder.losses()
+    losses, _ = _terms(rows)
+    return Scene(Preset(), None, [int(row["epoch"]) for row in rows], losses, name=folder.path.name)
+
+
 def stamp(folder: RunFolder) -> tuple[int, ...]:
     """Changes whenever the folder's losses, journal or arrays do."""
     found = []

@@ -15,10 +15,11 @@ from typing import Any
 
 from pypty_nb.data import Dataset
 from pypty_nb.engine.build import open_measurements
-from pypty_nb.initialize import demo_preset, quick_look
-from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, starts
+from pypty_nb.initialize import demo_preset, promoted, quick_look
+from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, same, starts
 from pypty_nb.records import EpochReport
-from pypty_nb.runs import RunFolder, RunState
+from pypty_nb.runs import Phase, RunFolder, RunState
+from pypty_nb.runs.full import full_preset, is_quick_look
 from pypty_nb.workspace import paths
 from pypty_nb.workspace.arrays import read_array, split
 from pypty_nb.workspace.attached import Attached
@@ -28,6 +29,8 @@ from pypty_nb.workspace.ledger import Ledger
 from pypty_nb.workspace.opening import Content, content_of
 
 DEMO = "Demonstration: a simulated specimen."
+#: Presets that agree in these are about the same measurement.
+_MEASURED = ("data_path", "dataset", "scan_size", "pixel_size_x_A", "pixel_size_y_A", "acc_voltage")
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Workspace:
         self.history = History(self.preset, Opened("untitled", "", (), self.preset.frozen()))
         self.jobs = Jobs(self.root)
         self.runner = Attached(self.jobs, on_state, on_report)
+        self._quick: Path | None = None
 
     @property
     def opened(self) -> Opened:
@@ -199,15 +203,15 @@ class Workspace:
         """Parameter and sentence for every path of the preset that leads out of the project folder."""
         return {name: self.shortened(words) for name, words in paths.problems(self.root, self.preset).items()}
 
-    def confined(self) -> Preset:
-        """A frozen copy of the preset, its paths in full and all inside the project folder.
+    def confined(self, preset: Preset | None = None) -> Preset:
+        """A frozen copy of the preset, or of another one, its paths in full and all inside the project folder.
 
         Raises
         ------
         ParameterError
             Where one leads out of it.
         """
-        preset = self.preset.copy()
+        preset = (preset if preset is not None else self.preset).copy()
         preset.update(paths.located(self.root, preset))
         return preset.frozen()
 
@@ -220,7 +224,74 @@ class Workspace:
             Where one of its paths leads out of the project folder.
         """
         preset = self.confined()
-        return self.runner.start(quick_look(preset).frozen() if quick else preset, self.next_folder())
+        folder = self.next_folder()
+        if not quick:
+            return self._begin(preset, folder)
+        task = self.runner.start(quick_look(preset), folder, preset)
+        self._quick = folder
+        return task
+
+    def _begin(self, preset: Preset, folder: Path) -> asyncio.Task[None]:
+        task = self.runner.start(preset, folder)
+        self._quick = None
+        return task
+
+    @property
+    def quick_look_done(self) -> str:
+        """The folder's name of the quick look that is watched and has ended with a result; "" where there is none."""
+        state, quick = self.runner.state, self._quick
+        ended = state.phase in {Phase.FINISHED, Phase.STOPPED} and state.epoch > state.epoch_first
+        # only what lies among the runs can be started from
+        among = quick is not None and quick == state.folder and quick.parent == self.root / "runs"
+        return quick.name if quick is not None and among and ended else ""
+
+    def promoted(self, run: str) -> Preset:
+        """The preset for a full run that starts with object, probe and positions of the quick look in the folder ``runs/run``.
+
+        It has the settings of the present preset where that is about the same data, else those that the quick look was made
+        from. Reads the run's arrays: for a thread.
+
+        Raises
+        ------
+        ParameterError, RunFolderError
+            Where there is no such run, it is no quick look or has no complete epoch, or its objects do not fit the settings.
+        """
+        folder = Ledger(self.root).open(run)
+        if not is_quick_look(folder):
+            raise ParameterError(f"run {run} is no quick look; only from one a full run is started this way")
+        point = folder.point()
+        if point is None:
+            raise ParameterError(f"run {run} has no complete epoch to start from")
+        preset = self.confined(full_preset(folder))
+        if not self.path_problems() and all(same(self.confined()[name], preset[name]) for name in _MEASURED):
+            preset = self.confined()
+        return promoted(preset, point).frozen()
+
+    def start_promoted(self, preset: Preset) -> asyncio.Task[None]:
+        """Run what `promoted` gave, in a new folder."""
+        return self._begin(preset, self.next_folder())
+
+    def start_halves(self, run: str) -> tuple[str, str]:
+        """Queue two runs with the preset of the run in ``runs/run``, each on half of its patterns; gives their folders' names.
+
+        For a thread.
+
+        Raises
+        ------
+        ParameterError, RunFolderError
+            Where there is no such run, its patterns cannot be shared out, or a folder cannot be written.
+        """
+        # scipy.signal with it takes as long to load as the rest of the page together
+        from pypty_nb.runs.compare import halves
+
+        ledger = Ledger(self.root)
+        made: list[str] = []
+        for half in halves(self.confined(ledger.preset(run))):
+            folder = self.next_folder(half)
+            self.jobs.start(half, folder)
+            made.append(folder.name)
+        ledger.pair(made[0], made[1], run)
+        return made[0], made[1]
 
     def under_way(self) -> RunFolder | None:
         """The run of the project folder that a process is at work on, the latest of several; else the first that waits."""
@@ -241,6 +312,7 @@ class Workspace:
         if self.untouched:
             values = dict(preset.items()) | {"output_folder": ""}
             self._take(Content(values, f"Preset of run {folder.name}"), f"from-run-{folder.name}")
+        self._quick = folder if is_quick_look(RunFolder(folder)) else None
         return self.runner.attach(folder)
 
     @property
@@ -248,10 +320,10 @@ class Workspace:
         """Whether nothing has been opened or changed."""
         return self.preset == Preset()
 
-    def next_folder(self) -> Path:
+    def next_folder(self, preset: Preset | None = None) -> Path:
         """The next free ``runs/NNN`` of the project folder, or the preset's `output_folder` where it names one."""
-        if self.preset.output_folder:
-            return self.inside(Path(self.preset.output_folder))
+        if folder := (preset if preset is not None else self.preset).output_folder:
+            return self.inside(Path(folder))
         runs = self.root / "runs"
         taken = [int(p.name) for p in runs.glob("*") if re.fullmatch(r"\d{3,6}", p.name)] if runs.is_dir() else []
         return runs / f"{max(taken, default=0) + 1:03d}"

@@ -54,11 +54,19 @@ class BottomBar(ipywidgets.VBox):
         self._go.layout.display = "none"
         self._act: Callable[[], None] = lambda: None
         self._go.on_click(lambda _button: self._act())
+        self._offer_words, self._offer = ipywidgets.HTML(), ipywidgets.Button()
+        self._offer_words.add_class("pn-why")
+        self._take: Callable[[], None] = lambda: None
+        self._offer.on_click(lambda _button: self._take())
+        self.show_offer("", "", lambda: None)
         self._log.add_class("pn-log")
         self._chips = ipywidgets.HBox()
         self._chips.add_class("pn-chips")
         self._dismissed: set[str] = set()
-        first, second = ipywidgets.HBox([self._words, self._note, self._go]), ipywidgets.HBox([self._chips, self._log])
+        first, second = (
+            ipywidgets.HBox([self._words, self._note, self._go, self._offer_words, self._offer]),
+            ipywidgets.HBox([self._chips, self._log]),
+        )
         first.add_class("pn-b1")
         second.add_class("pn-b2")
         super().__init__([self._progress, first, second])
@@ -87,6 +95,12 @@ class BottomBar(ipywidgets.VBox):
 
         self._act = go or (lambda: None)
         self._go.layout.display = "" if why and go is not None else "none"
+
+    def show_offer(self, words: str, button: str, take: Callable[[], None]) -> None:
+        """Offer what may follow the run that has ended, with a button; "" for nothing."""
+        self._offer_words.value = f'<div class="ell" title="{text.escape(words)}">{text.escape(words)}</div>'
+        self._offer.description, self._offer.tooltip, self._take = button, words, take
+        self._offer.layout.display = self._offer_words.layout.display = None if button else "none"
 
     def log(self, line: str) -> None:
         """Set the latest line of the log, at the right."""

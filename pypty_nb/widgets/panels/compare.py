@@ -1,8 +1,7 @@
-"""Two runs against each other, in the column: what differs, and how far they agree."""
+"""Two runs against each other, in the column: what differs, how their losses went, and how far they agree."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -12,82 +11,37 @@ from bqplot.figure import Figure
 from bqplot.marks import Label, Lines
 from bqplot.scales import LinearScale
 
-from pypty_nb.params import FIELDS, ParameterError, Preset
+from pypty_nb.params import FIELDS
 from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.ledger import named
 from pypty_nb.widgets.panels.panel import boxed, heading
-from pypty_nb.widgets.views.loss import linear_ticks
-from pypty_nb.workspace.ledger import Change, Ledger
+from pypty_nb.widgets.views import Stage
+from pypty_nb.widgets.views.loss import Loss, linear_ticks
+from pypty_nb.workspace.comparing import Comparison
 
 if TYPE_CHECKING:
     from pypty_nb.physics.frc import RingCorrelation
 
 _SHARED = "A and B share patterns, so this compares them; it is no resolution. For that, run two halves."
+_APART = "A and B share no pattern, so this is the resolution."
 _WIDEST = 28
 
 
-@dataclass(frozen=True)
-class Pair:
-    """What is said of two runs.
-
-    Attributes
-    ----------
-    first, second : str
-        The folders' names, A and B.
-    changes : tuple of Change
-        From B's preset to A's.
-    correlation : RingCorrelation or None
-    problem : str
-        Why there is none.
-    shared : bool
-        Whether both may have used the same patterns.
-    """
-
-    first: str
-    second: str
-    changes: tuple[Change, ...]
-    correlation: RingCorrelation | None
-    problem: str
-    shared: bool
-
-
-def pair(ledger: Ledger, first: str, second: str) -> Pair:
-    """Compare two runs; takes a while, for a thread.
-
-    Raises
-    ------
-    ParameterError, RunFolderError
-        Where a preset of them cannot be read.
-    """
-    # scipy.signal with it takes as long to load as the rest of the page together
-    from pypty_nb.runs.compare import frc_of_runs
-
-    changes = ledger.changes(first, second)
-    shared = share_patterns(ledger.preset(first), ledger.preset(second))
-    try:
-        correlation, problem = frc_of_runs(ledger.open(first), ledger.open(second)), ""
-    except (ParameterError, OSError) as error:
-        correlation, problem = None, text.failure(error)
-    return Pair(first, second, changes, correlation, problem, shared)
-
-
-def share_patterns(first: Preset, second: Preset) -> bool:
-    """Whether two presets may work on the same patterns: only sequences that are given and apart tell that they do not."""
-    if not all(isinstance(preset.sequence, (np.ndarray, list, tuple)) for preset in (first, second)):
-        return True
-    return bool(len(np.intersect1d(np.asarray(first.sequence), np.asarray(second.sequence))))
-
-
-def table(shown: Pair) -> str:
+def table(shown: Comparison) -> str:
     """HTML of what differs in the presets."""
     if not shown.changes:
         return '<span class="m">Their presets are the same.</span>'
     rows = "".join(
-        f"<tr><td>{text.escape(FIELDS[change.name].label if change.name in FIELDS else change.name)}</td>"
-        f"<td><b>{_short(change.after)}</b></td><td>{_short(change.before)}</td></tr>"
+        f"<tr><td>{text.escape(named(change.name))}</td>"
+        f"<td><b>{_short(change.before)}</b></td><td>{_short(change.after)}</td></tr>"
         for change in shown.changes
     )
     first, second = text.escape(shown.first), text.escape(shown.second)
-    return f'<table><tr class="m"><td></td><td>A {first}</td><td>B {second}</td></tr>{rows}</table>'
+    rest = text.count(len(FIELDS) - len(shown.changes))
+    return (
+        f'<table><tr class="m"><td></td><td>A {first}</td><td>B {second}</td></tr>{rows}</table>'
+        f'<span class="m s">{rest} values are the same.</span>'
+    )
 
 
 def resolutions(correlation: RingCorrelation) -> str:
@@ -103,13 +57,20 @@ def _short(words: str) -> str:
 
 
 class CompareView:
-    """The comparison; empty until there is one."""
+    """The comparison; empty until there is one.
 
-    def __init__(self):
+    Parameters
+    ----------
+    stage : Stage
+    """
+
+    def __init__(self, stage: Stage):
+        self._stage = stage
         self._said, self._differs = heading("", "pn-help"), heading("", "pn-table pn-differs")
         self._resolutions, self._note = heading("", "pn-table pn-frc"), heading("", "pn-help")
         self._plot = _RingPlot()
-        self._widget = boxed(ipywidgets.VBox, "pn-formbody")
+        self._loss: Loss | None = None
+        self._widget = boxed(ipywidgets.VBox, "pn-formbody pn-against")
         self._title = heading("A against B", "pn-title")
 
     def render(self) -> ipywidgets.DOMWidget:
@@ -125,19 +86,30 @@ class CompareView:
         self._said.value = (text.mark(mark) + " " if mark else "") + text.escape(words)
         self._widget.children = (self._title, self._said)
 
-    def show(self, shown: Pair) -> None:
-        """Show a comparison."""
+    def show(self, shown: Comparison, problem: str = "") -> None:
+        """Show a comparison; `problem` says why there is no correlation, where there is none."""
         self._differs.value = table(shown)
         parts = [self._title, heading("What differs in the presets", "pn-h first"), self._differs]
+        if all(len(losses.epochs) for losses in shown.losses):
+            parts += [heading("Data loss against epoch, log axis", "pn-h"), self._draw_losses(shown)]
         parts.append(heading("Fourier ring correlation, A with B, 1/Å", "pn-h"))
         if shown.correlation is None:
-            self._note.value = f'<span class="err">{text.mark("err")} {text.escape(text.sentence(shown.problem))}</span>'
+            self._note.value = f'<span class="err">{text.mark("err")} {text.escape(text.sentence(problem))}</span>'
             self._widget.children = (*parts, self._note)
             return
         self._resolutions.value = resolutions(shown.correlation)
-        self._note.value = f"{text.mark('warn')} {_SHARED}" if shown.shared else ""
+        self._note.value = f"{text.mark('warn')} {_SHARED}" if shown.shared else f"{text.mark('ok')} {_APART}"
         self._plot.show(shown.correlation)
         self._widget.children = (*parts, self._plot.box, self._resolutions, self._note)
+
+    def _draw_losses(self, shown: Comparison) -> ipywidgets.DOMWidget:
+        if self._loss is None:
+            self._loss = Loss(stage=self._stage)
+            self._loss.render().add_class("pn-pairloss")
+        first, second = shown.losses
+        self._loss.compare(second)
+        self._loss.update(first)
+        return self._loss.render()
 
 
 class _RingPlot:

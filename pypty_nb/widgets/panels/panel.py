@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import ipywidgets
 
@@ -13,6 +14,12 @@ from pypty_nb.widgets.panels.bottom import BottomBar
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.views import Stage
 from pypty_nb.workspace import Opened, RunState, Workspace
+
+
+class Watch(Protocol):
+    """Looks at a run."""
+
+    def __call__(self, folder: Path, *, stay: bool) -> Coroutine[Any, Any, None]: ...
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Page:
     log : called with one line of what happened
     changed : called after something else than the preset has changed
     quick_look : called to run a short look at the preset
+    promote : run in full from the quick look in the folder of that name
+    watch : look at the run in a folder, under way or ended; with ``stay`` without leaving the step
     """
 
     workspace: Workspace
@@ -40,6 +49,8 @@ class Page:
     log: Callable[[str], None]
     changed: Callable[[], None]
     quick_look: Callable[[], None]
+    promote: Callable[[str], Coroutine[Any, Any, None]]
+    watch: Watch
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import ipywidgets
 
 from pypty_nb.widgets import text
-from pypty_nb.widgets.panels.compare import CompareView, pair
-from pypty_nb.widgets.panels.ledger import NO_RUNS, Deeds, LedgerList
+from pypty_nb.widgets.panels.chosen import ChosenRun, RunDeeds
+from pypty_nb.widgets.panels.compare import CompareView
+from pypty_nb.widgets.panels.export import ExportPart
+from pypty_nb.widgets.panels.ledger import BEFORE, NO_RUNS, Deeds, LedgerList
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
+from pypty_nb.widgets.panels.together import PairPictures
+from pypty_nb.workspace.comparing import compare
+from pypty_nb.workspace.differences import Change
 from pypty_nb.workspace.ledger import Entry, Ledger
+from pypty_nb.workspace.scene import Scene, losses_of
+from pypty_nb.workspace.thumbnails import thumbnail
 
-EXPORTS = "export"
 #: While a run is going, its line is read again no more often than this.
 _EVERY_S = 1.0
+#: Epochs of a run under way after which its picture is made anew.
+_AGAIN = 10
+#: Earlier runs whose loss may be drawn under the live one.
+_CURVES = 50
 
 
 class ResultsPanel(ipywidgets.VBox):
-    """The ledger in the middle; export, the latest run and the comparison in the column.
+    """The ledger and two runs side by side in the middle; the comparison, the chosen run and export in the column.
 
     Parameters
     ----------
@@ -36,69 +46,71 @@ class ResultsPanel(ipywidgets.VBox):
         self._seen: tuple[object, ...] = ()
         self._read = 0.0
         self._first, self._second = "", ""
-        tasks = page.tasks
-        self._list = LedgerList(
-            Deeds(
-                choose=lambda run: tasks.soon(self._choose, run),
-                use=lambda run: tasks.start(partial(self.use, run)),
-                compare=lambda run: tasks.start(partial(self.compare, run)),
-                delete=lambda run: tasks.start(partial(self.delete, run)),
-            )
-        )
-        self._comparison = CompareView()
-        super().__init__(self._make_column())
-        self.add_class("pn-formbody")
-
-    def _make_column(self) -> list[ipywidgets.DOMWidget]:
-        tasks = self._page.tasks
-        export = ipywidgets.Button(description="Export preset")
-        export.on_click(lambda _button: tasks.start(self._export))
-        self._format = ipywidgets.Dropdown(description="Format", options=[])
-        self._format.observe(lambda _change: self._show_about(), "value")
-        self._about = heading("", "pn-help")
-        self._export_run = ipywidgets.Button(description="Export run", disabled=True)
-        self._export_run.on_click(lambda _button: tasks.start(self.export_run))
-        self._refresh = ipywidgets.Button(description="Refresh")
-        self._refresh.on_click(lambda _button: tasks.start(self.refresh))
-        self._which = heading("", "pn-help")
-        self._written, self._exported = heading("", "pn-help pn-written"), heading("", "pn-help")
+        self._locked = self._entered = False
+        self._undone = ""
+        self._details: dict[str, tuple[object, ...]] = {}
+        self._detailing = False
+        self._list = LedgerList(self._row_deeds())
+        self._chosen = ChosenRun(self._run_deeds())
+        self._comparison, self._pictures = CompareView(page.stage), PairPictures(page.stage)
+        self._centre = boxed(ipywidgets.VBox, "pn-results", self._list.render(), self._pictures.render())
+        self._export = ExportPart(page, self._ledger)
+        self._said = heading("", "pn-help pn-saidof")
+        self._undo = ipywidgets.Button(description="Undo", tooltip="Bring the deleted run back")
+        self._undo.on_click(lambda _button: page.tasks.start(partial(self.restore, self._undone)))
+        self._telling = boxed(ipywidgets.HBox, "pn-telling", self._said)
         self._run = heading(f'<span class="m">{NO_RUNS}</span>', "pn-table")
-        help_text = "All parameters as JSON, zipped with the arrays where there are large ones."
-        return [
-            heading("Results", "pn-title"),
-            heading("Run", "pn-h first"),
-            self._which,
-            boxed(ipywidgets.VBox, "pn-field", self._format),
-            self._about,
-            boxed(ipywidgets.HBox, "pn-buttons", self._export_run, self._refresh),
-            self._written,
-            heading("Preset", "pn-h"),
-            heading(help_text, "pn-help"),
-            boxed(ipywidgets.HBox, "pn-buttons", export),
-            self._exported,
-            heading("Latest run", "pn-h"),
-            self._run,
-        ]
+        refresh = ipywidgets.Button(description="Refresh", tooltip="Read the runs of the project folder again")
+        refresh.on_click(lambda _button: page.tasks.start(self.refresh))
+        latest = (heading("Latest run", "pn-h"), self._run, boxed(ipywidgets.HBox, "pn-buttons", refresh))
+        super().__init__([*self._export.parts, *latest])
+        self.add_class("pn-formbody")
+        page.stage.losses_of = self._losses_of
+
+    def _row_deeds(self) -> Deeds:
+        start = self._page.tasks.start
+        return Deeds(
+            choose=lambda run: self._page.tasks.soon(self._choose, run),
+            open=lambda run: start(partial(self.look_at, run)),
+            compare=lambda run: start(partial(self.compare, run)),
+            restore=lambda kept: start(partial(self.restore, kept)),
+            against=lambda: start(self._show_details),
+        )
+
+    def _run_deeds(self) -> RunDeeds:
+        start = self._page.tasks.start
+        return RunDeeds(
+            open=lambda run: start(partial(self.look_at, run)),
+            use=lambda run: start(partial(self.use, run)),
+            promote=lambda run: start(partial(self._page.promote, run)),
+            halve=lambda run: start(partial(self.halve, run)),
+            delete=lambda run: start(partial(self.delete, run)),
+            rename=lambda run, name: start(partial(self._write, self._ledger.rename, run, name)),
+            annotate=lambda run, note: start(partial(self._write, self._ledger.annotate, run, note)),
+        )
 
     # ---- the step
     def centre(self) -> ipywidgets.DOMWidget | None:
-        """The ledger."""
-        return self._list.render()
+        """The ledger, and below it the pictures of two runs."""
+        return self._centre
 
     def column(self) -> Sequence[ipywidgets.DOMWidget]:
-        """The comparison where there is one, then export and run."""
-        return (self._comparison.render(), self)
+        """The comparison where there is one, then the chosen run, then export."""
+        return (self._telling, self._comparison.render(), self._chosen.render(), self)
 
     def enter(self) -> None:
         """Read the ledger again: other programs write runs, too."""
-        self._page.tasks.start(self._load_formats)
+        self._entered = True
+        self._page.tasks.start(self._export.load)
         self._page.tasks.start(self.refresh)
 
     def show(self, moment: Moment) -> None:
         """Read the ledger again where the run under way has moved on."""
-        self._list.lock(locked=moment.locked)
+        if moment.locked != self._locked:
+            self._locked = moment.locked
+            self._show_chosen()
         seen = moment.state.phase, moment.state.folder
-        late = moment.state.busy and time.monotonic() - self._read >= _EVERY_S
+        late = self._entered and moment.state.busy and time.monotonic() - self._read >= _EVERY_S
         if seen != self._seen or late:
             self._seen, self._read = seen, time.monotonic()
             self._page.tasks.start(self.refresh)
@@ -107,6 +119,10 @@ class ResultsPanel(ipywidgets.VBox):
         """Say where the run lies and how it stands."""
         lines = "".join(f"<tr><td>{text.escape(name)}</td><td>{text.escape(value)}</td></tr>" for name, value in rows.items())
         self._run.value = f'<code class="pn-path">{text.escape(folder)}</code><table>{lines}</table>'
+
+    def blink(self) -> None:
+        """Show the other of the two runs that are compared."""
+        self._pictures.blink()
 
     @property
     def words(self) -> str:
@@ -118,13 +134,18 @@ class ResultsPanel(ipywidgets.VBox):
     async def refresh(self) -> None:
         """Read the ledger."""
         before = self.words
-        self._entries = await asyncio.to_thread(self._ledger.entries)
-        runs = [entry.run for entry in self._entries]
+        entries, trashed = await asyncio.to_thread(lambda: (self._ledger.entries(), self._ledger.trashed()))
+        self._entries = entries
+        runs = [entry.run for entry in entries]
         if self._first not in runs:
             self._choose(runs[-1] if runs else "")
         if self._second and self._second not in runs:
             self._choose(self._first)
-        self._list.show(self._entries)
+        self._list.show(entries, trashed)
+        self._show_chosen()
+        self._offer_losses()
+        self._watch_twin()
+        self._page.tasks.start(self._show_details)
         if self.words != before:
             self._page.changed()
 
@@ -132,13 +153,20 @@ class ResultsPanel(ipywidgets.VBox):
     def _choose(self, run: str) -> None:
         self._first, self._second = run, ""
         self._comparison.clear()
+        self._pictures.clear()
         self._mark()
-        self._written.value = ""
+        self._watch_twin()
 
     def _mark(self) -> None:
         self._list.choose(self._first, self._second)
-        self._which.value = f"Run {text.escape(self._first)}" if self._first else NO_RUNS
-        self._export_run.disabled = not self._first or self._format.value is None
+        self._export.choose(self._first)
+        self._show_chosen()
+        if self._list.against != BEFORE:
+            self._page.tasks.start(self._show_details)
+
+    async def look_at(self, run: str) -> None:
+        """Show a run in the views."""
+        await self._try(lambda: self._page.watch(self._ledger.open(run).path, stay=False))
 
     async def use(self, run: str) -> None:
         """Take the preset of a run."""
@@ -151,7 +179,23 @@ class ResultsPanel(ipywidgets.VBox):
             self._warn(error)
         else:
             self._page.log(f"took: {found}")
+            self._tell("ok", f"The page has the preset of run {run} now.")
         self._page.changed()
+
+    async def halve(self, run: str) -> None:
+        """Queue two runs on the halves of a run's patterns; their correlation is shown once both have finished."""
+        self._tell("", f"Queueing two halves of run {run} …")
+        try:
+            first, second = await asyncio.to_thread(self._page.workspace.start_halves, run)
+        except (ValueError, OSError) as error:
+            self._tell("err", text.sentence(self._said_of(error)))
+            return
+        self._tell(
+            "run", f"Runs {first} and {second} are under way. Their ring correlation appears here when both have finished."
+        )
+        self._page.log(f"two halves of run {run}: {first} and {second}")
+        await self.refresh()
+        self._choose(first)
 
     async def delete(self, run: str) -> None:
         """Move a run to the trash."""
@@ -161,6 +205,17 @@ class ResultsPanel(ipywidgets.VBox):
             self._warn(error)
         else:
             self._page.log(f"run {run} lies in runs/.trash/{kept}")
+            self._tell("ok", f"Run {run} lies in the trash.", undone=kept)
+        await self.refresh()
+
+    async def restore(self, kept: str) -> None:
+        """Bring a run back from the trash."""
+        try:
+            run = await asyncio.to_thread(self._ledger.restore, kept)
+        except (ValueError, OSError) as error:
+            self._warn(error)
+        else:
+            self._tell("ok", f"Run {run} is back.")
         await self.refresh()
 
     async def compare(self, run: str) -> None:
@@ -170,65 +225,99 @@ class ResultsPanel(ipywidgets.VBox):
         first, self._second = self._first, run
         self._mark()
         self._comparison.tell(f"Comparing {first} with {run} …")
+        self._pictures.tell("Registering the pictures …")
         try:
-            found = await asyncio.to_thread(pair, self._ledger, first, run)
+            found = await asyncio.to_thread(compare, self._ledger, first, run)
         except (ValueError, OSError) as error:
             if (first, run) == (self._first, self._second):
-                self._comparison.tell(text.sentence(self._said(error)), "err")
+                self._comparison.tell(text.sentence(self._said_of(error)), "err")
+                self._pictures.clear()
         else:
             # another pair may have been chosen meanwhile
             if (first, run) == (self._first, self._second):
-                self._comparison.show(found)
+                self._comparison.show(found, self._page.workspace.shortened(found.problem))
+                self._pictures.show(found)
         self._page.changed()
 
-    async def export_run(self) -> None:
-        """Write the chosen run in the chosen format into its folder ``export``."""
-        from pypty_nb.runs.export import export
-
-        run, form = self._first, self._format.value
-        if not run or form is None:
-            return
-        self._export_run.disabled = True
-        self._written.value = f"Writing {text.escape(form)} …"
+    # ---- inside
+    async def _try(self, begin: Callable[[], Awaitable[None]]) -> None:
         try:
-            folder = self._ledger.open(run)
-            files = await asyncio.to_thread(export, folder, form, folder.path / EXPORTS)
+            await begin()
         except (ValueError, OSError) as error:
-            self._written.value = f'<span class="err">{text.mark("err")} {text.escape(text.sentence(self._said(error)))}</span>'
-        else:
-            names = ", ".join(file.name for file in files)
-            where = (folder.path / EXPORTS).relative_to(self._page.workspace.root)
-            self._written.value = f"{text.mark('ok')} Wrote {text.escape(names)} to {text.escape(where)}."
-            self._page.log(f"exported run {run} as {form}")
+            self._warn(error)
+
+    async def _write(self, write: Callable[[str, str], None], run: str, words: str) -> None:
+        await self._try(lambda: asyncio.to_thread(write, run, words))
+        await self.refresh()
+
+    def _entry(self, run: str) -> Entry | None:
+        return next((entry for entry in self._entries if entry.run == run), None)
+
+    def _show_chosen(self) -> None:
+        self._chosen.show(self._entry(self._first), locked=self._locked)
+
+    def _watch_twin(self) -> None:
+        """Where the chosen run is a half, show what it and the other half agree on, or follow the one that is not done."""
+        half = self._entry(self._first)
+        other = self._entry(half.twin) if half is not None and half.twin else None
+        # a number may have been given again since
+        if half is None or other is None or other.twin != half.run or self._second or not self._entered:
+            return
+        under_way = [entry for entry in (half, other) if entry.busy]
+        if not under_way:
+            if all(entry.last_loss is not None for entry in (half, other)):
+                self._page.tasks.start(partial(self.compare, other.run))
+        elif not self._page.workspace.runner.state.busy:
+            self._page.tasks.start(partial(self._page.watch, under_way[0].path, stay=True))
+
+    async def _show_details(self) -> None:
+        """Pictures and differences of the rows that are there, one after the other; what has not changed is not made again."""
+        if self._detailing or not self._entered:
+            return
+        self._detailing = True
+        try:
+            runs = [entry.run for entry in self._entries]
+            before = dict(zip(runs[1:], runs, strict=False))
+            for run in self._list.shown:
+                entry = self._entry(run)
+                against = before.get(run, "") if self._list.against == BEFORE else self._first
+                if entry is None or not entry.state:
+                    continue
+                key = (entry.path, entry.began, entry.busy, entry.epochs // _AGAIN if entry.busy else entry.epochs, against)
+                if self._details.get(run) != key:
+                    self._details[run] = key
+                    self._list.detail(run, *await asyncio.to_thread(self._detail_of, entry, against))
         finally:
-            self._mark()
+            self._detailing = False
 
-    async def _load_formats(self) -> None:
-        # every format brings a library of its own
-        from pypty_nb.runs.export import formats
+    def _detail_of(self, entry: Entry, against: str) -> tuple[bytes | None, tuple[Change, ...] | None]:
+        picture = thumbnail(entry.path)
+        if not against or against == entry.run:
+            return picture, None
+        try:
+            return picture, self._ledger.changes(entry.run, against)
+        except (ValueError, OSError):
+            # one of the two is broken, as its own line says
+            return picture, None
 
-        if not self._format.options:
-            self._format.options = names = await asyncio.to_thread(formats)
-            # a menu made empty chooses nothing by itself
-            self._format.value = names[0]
+    def _offer_losses(self) -> None:
+        """Let the loss of every run but the one that is watched be drawn beside that one's."""
+        folder = self._page.workspace.runner.state.folder
+        watched = folder.name if folder is not None else ""
+        runs = [entry for entry in reversed(self._entries) if entry.last_loss is not None and entry.run != watched]
+        self._page.stage.others = tuple((f"{entry.run} {entry.name}".strip(), entry.run) for entry in runs[:_CURVES])
 
-    def _show_about(self) -> None:
-        from pypty_nb.runs.export import about
+    def _losses_of(self, run: str) -> Scene:
+        return losses_of(self._ledger.open(run))
 
-        self._about.value = text.escape(text.sentence(about(self._format.value))) if self._format.value else ""
-        self._mark()
+    def _tell(self, mark: str, words: str, undone: str = "") -> None:
+        """Say what became of what was asked for; `undone` is what Undo brings back."""
+        self._undone = undone
+        self._said.value = f"{text.mark(mark) if mark else ''} {text.escape(words)}"
+        self._telling.children = (self._said, self._undo) if undone else (self._said,)
 
-    async def _export(self) -> None:
-        workspace = self._page.workspace
-        name, content = await asyncio.to_thread(workspace.exported)
-        self._page.stage.bridge.download(name, content)
-        workspace.mark_saved()
-        self._exported.value = text.escape(f"{name}, {text.size(len(content))}")
-        self._page.log(f"exported {name}")
-        self._page.changed()
-
-    def _said(self, error: Exception) -> str:
+    def _said_of(self, error: Exception) -> str:
         return self._page.workspace.shortened(text.failure(error))
 
     def _warn(self, error: Exception) -> None:
-        self._page.bottom.warn(self._said(error), "err")
+        self._page.bottom.warn(self._said_of(error), "err")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -14,7 +16,7 @@ from bqplot.marks import Label, Lines
 from bqplot.scales import LinearScale, LogScale
 
 from pypty_nb.widgets import text
-from pypty_nb.widgets.views.parts import toggle
+from pypty_nb.widgets.views.parts import toggle, unseen
 from pypty_nb.widgets.views.stage import Stage
 from pypty_nb.widgets.views.view import View
 from pypty_nb.workspace import Event, Scene, scene_of
@@ -22,6 +24,7 @@ from pypty_nb.workspace import Event, Scene, scene_of
 _STEPS = (1.0, 2.0, 5.0)
 _TICKS = 6
 _SHARES = (0.01, 10.0)
+_NO_OTHER = "no other run"
 _STYLES = ("solid", "dashed", "dotted", "dash_dotted")
 #: The share of the first epochs, where the loss falls steeply, that "Fit" leaves out of the axis.
 _STEEP = 0.15
@@ -72,7 +75,14 @@ class Loss(View):
         self._percent.add_class("pn-plotname")
         empty = ipywidgets.HTML("<div>No loss yet.<br>It appears after epoch 1.</div>")
         empty.add_class("pn-empty")
-        head = ipywidgets.HBox([self.head, self._about, self._now, self._range])
+        what = "Earlier run drawn beside this one"
+        self._beside = unseen(ipywidgets.Dropdown(options=[(_NO_OTHER, "")], value="", description=what, tooltip=what))
+        self._beside.add_class("pn-choose")
+        self._beside.add_class("pn-otherrun")
+        self._beside.observe(self._chosen, "value")
+        self.stage.observe(lambda _change: self._offer(), "others")
+        self._offer()
+        head = ipywidgets.HBox([self.head, self._about, self._beside, self._now, self._range])
         head.add_class("pn-vh")
         self._upper, self._lower = ipywidgets.Box([empty]), ipywidgets.Box([self._shares.figure])
         for plot in (self._upper, self._lower):
@@ -81,6 +91,27 @@ class Loss(View):
         self._box = self._column = ipywidgets.VBox([head, self._upper])
         self._box.add_class("pn-view")
         self._range.observe(self._again, "value")
+
+    def _offer(self) -> None:
+        """Put the other runs into the menu; the one that is drawn stays as long as it is among them."""
+        options = [(_NO_OTHER, ""), *self.stage.others]
+        chosen = self._beside.value if self._beside.value in [key for _, key in options] else ""
+        if list(self._beside.options) != options:
+            with self._beside.hold_trait_notifications():
+                self._beside.options, self._beside.value = options, chosen
+        self._beside.layout.display = None if self.stage.others else "none"
+
+    def _chosen(self, change: Any) -> None:
+        if change["new"]:
+            self.stage.tasks.start(partial(self._read, change["new"]))
+        else:
+            self.compare(None)
+
+    async def _read(self, key: str) -> None:
+        other = await asyncio.to_thread(self.stage.losses_of, key)
+        # another may have been chosen meanwhile
+        if key == self._beside.value:
+            self.compare(other)
 
     def _draw(self, scene: Scene) -> None:
         epochs, losses = _drawable(scene.epochs, scene.losses)

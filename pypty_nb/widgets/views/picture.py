@@ -113,7 +113,8 @@ class Picture:
         self._waiting: Any = None
         self.on_zoom: Callable[[], None] = lambda: None
         self._empty = _html(f"<div>{dress.empty}</div>", "pn-empty")
-        self._name = _html(f"<span>{text.escape(dress.name)}</span>" if dress.name else "", "pn-tag")
+        self._name = _html("", "pn-tag")
+        self.rename(dress.name)
         self._corner, self._bar, self._caption = _html(dress.corner, "pn-corner"), _html("", "pn-bar"), _html("", "pn-caption")
         #: Place and value under the mouse, in words.
         self.under_mouse = _html("", "hv")
@@ -175,6 +176,10 @@ class Picture:
         """Show all of the picture again."""
         if self._surface is not None and self._frame is not None:
             self._surface.fit(self._frame.source.shape)
+
+    def rename(self, name: str) -> None:
+        """Lay `name` over the top left corner."""
+        self._name.value = f"<span>{text.escape(name)}</span>" if name else ""
 
     def recolour(self, colours: str) -> None:
         """Take another colour map."""

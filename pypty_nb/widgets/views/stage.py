@@ -14,7 +14,7 @@ from pypty_nb.params import Preset
 from pypty_nb.records import EpochReport
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.tasks import Tasks
-from pypty_nb.workspace import PatternReader, Scene
+from pypty_nb.workspace import PatternReader, Scene, scene_of
 
 
 class Stage(traitlets.HasTraits):
@@ -26,16 +26,22 @@ class Stage(traitlets.HasTraits):
         The chosen scan point; -1 before there is one.
     bridge : Bridge
     tasks : Tasks
+    others : tuple of (str, str)
+        Words and key of every other run whose loss can be drawn beside that of the one shown.
+    losses_of : callable
+        Gives the losses of the run of a key; called in a thread.
     on_failure : callable
         Told of what went wrong in the background.
     """
 
     index = traitlets.Int(-1)
+    others = traitlets.Tuple()
 
     def __init__(self, bridge: Bridge | None = None):
         super().__init__()
         self.bridge = bridge if bridge is not None else Bridge()
         self.on_failure: Callable[[Exception], None] = lambda error: None
+        self.losses_of: Callable[[str], Scene] = scene_of
         self.tasks = Tasks(lambda error: self.on_failure(error))
         self._reader: PatternReader | None = None
         self._residual: tuple[EpochReport, np.ndarray] | None = None
