@@ -197,3 +197,16 @@ def test_sparse_phases_and_modes_that_share_their_coarse_features() -> None:
         return float(abs(low).mean())
 
     assert apart(1e4) < 0.5 * apart(0.0)
+
+
+def test_constraints_on_the_scan_grid_see_every_position() -> None:
+    """A sequence chooses what is compared, in whatever order, not what must be smooth."""
+    params = posed("fast_axis_reg_weight_positions")
+    whole, part, turned = (evaluate({**params, "sequence": sequence}) for sequence in (None, [2, 5, 11], np.array([11, 2, 5])))
+    name = "fast axis, positions"
+    assert part.terms[name] == whole.terms[name]
+    assert part.terms["data"] < whole.terms["data"]
+    assert turned.loss == part.loss
+    data_alone = evaluate({**params, "sequence": [2, 5, 11], "fast_axis_reg_weight_positions": 0.0})
+    assert not data_alone.gradient.positions[0].any()
+    assert part.gradient.positions[0].any()

@@ -315,3 +315,37 @@ def test_a_run_begins_at_the_first_epoch_it_is_given() -> None:
     probes = [report.point.probe for report in reports]
     assert not np.array_equal(probes[0], probes[1])
     assert np.array_equal(probes[0], Reconstruction(small(epoch_prev=7, epoch_max=10)).point.probe)
+
+
+ALL = dict.fromkeys(("update_probe_pos", "update_tilts", "update_static_background", "update_aberrations_array"), True) | {
+    "tilt_mode": 2,
+    "static_background": 5.0,
+}
+
+
+def test_after_rejected_epochs_one_array_after_the_other_pauses_and_then_the_run_ends() -> None:
+    # no step is as long as the smallest one allowed
+    reports = list(Reconstruction(small(epoch_max=30, min_step=1e9, **ALL)))
+    assert [report.search.accepted for report in reports] == [False] * 7 + [True]
+    assert reports[-1].final
+    assert reports[-1].loss == reports[0].loss
+    assert all(f"the update of epoch {report.epoch} was rejected" in report.warnings[0] for report in reports[:-1])
+    paused = [[warning for warning in report.warnings if "pauses" in warning] for report in reports[:-1]]
+    names = ["positions", "tilts", "static_background", "aberrations_array", "probe"]
+    assert paused == [[], *([f"refinement of {name} pauses for 10 epochs"] for name in names), []]
+
+
+def test_what_pauses_goes_on_after_ten_epochs() -> None:
+    run = Reconstruction(small(epoch_max=30, min_step=1e9, **ALL))
+    reports = [next(run) for _ in range(3)]
+    run.change({"min_step": 1e-20})
+    reports += list(run)
+
+    def moved(name: str) -> list[int]:
+        arrays = [getattr(report.point, name) for report in reports]
+        return [i + 1 for i, (a, b) in enumerate(pairwise(arrays)) if not np.array_equal(a, b)]
+
+    # from epoch 3 on there are steps again; positions rest in epochs 2 to 11, tilts in 3 to 12
+    assert min(moved("probe")) == min(moved("obj")) == 3
+    assert min(moved("positions")) == 12
+    assert min(moved("tilts")) == 13

@@ -184,3 +184,11 @@ def test_a_source_stretched_along_a_diagonal() -> None:
     assert skew(-0.9) < -0.03
     assert abs(skew(0.0)) < 0.5 * abs(skew(0.9))
     assert skew(0.9, 64) != skew(0.9, 512)
+
+
+def test_a_phase_given_pixel_by_pixel() -> None:
+    """beam_ctf is χ, centred; the probe is multiplied by exp(−iχ)."""
+    chi = np.random.default_rng(1).uniform(-1, 1, (N, N))
+    plain, bent = (np.fft.fftshift(np.fft.fft2(started(**s).probe[..., 0])) for s in ({}, {"beam_ctf": chi}))
+    lit = np.abs(plain) > 1e-3
+    assert np.allclose((bent / np.where(lit, plain, 1))[lit], np.exp(-1j * chi)[lit], atol=1e-6)
