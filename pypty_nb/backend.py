@@ -114,9 +114,13 @@ class Backend:
             return free / GIB, total / GIB
         return _host_memory()
 
-    def release(self) -> None:
-        """Give cached device memory back."""
-        if self.on_device:
+    def release(self, *, memory: bool = True, plans: bool = False) -> None:
+        """Give cached device memory back, and that of the plans of Fourier transforms."""
+        if not self.on_device:
+            return
+        if plans:
+            self.xp.fft.config.get_plan_cache().clear()
+        if memory:
             self.xp.get_default_memory_pool().free_all_blocks()
 
     def _transform(self, array: Array, *, forward: bool) -> Array:

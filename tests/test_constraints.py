@@ -134,3 +134,79 @@ def test_a_constraint_that_starts_late_resets_the_history_and_is_reported() -> N
     reports = list(Reconstruction(small(epoch_max=6, phase_norm_weight="lambda x: 0.1 * (x >= 3)")))
     assert [set(report.terms) - {"data"} for report in reports] == [set()] * 3 + [{"L1, phase"}] * 4
     assert reports[3].search.initial_step < 1
+
+
+@pytest.mark.parametrize("of_what", ["positions", "tilts"])
+def test_the_slow_axis_coefficient_multiplies_its_weight_where_it_is_not_zero(of_what: str) -> None:
+    weight, coefficient = f"slow_axis_reg_weight_{of_what}", f"slow_axis_reg_coeff_{of_what}"
+    name = f"slow axis, {of_what}"
+    plain, zero, three = (evaluate({**posed(weight), coefficient: value}).terms[name] for value in (1.0, 0.0, 3.0))
+    assert zero == plain
+    assert three == pytest.approx(3 * plain)
+
+
+@pytest.mark.parametrize(
+    ("weight", "value", "of_what"),
+    [("fast_axis_reg_weight_positions", 1e5, "fast"), ("deformation_reg_weight_positions", 1e5, "affine")],
+)
+def test_wrong_positions_are_pulled_into_line(weight: str, value: float, of_what: str) -> None:
+    """Positions that jump about are smooth again long before the data alone would have them so."""
+    wrong = small()["positions"] + 0.8 * np.random.default_rng(2).standard_normal((36, 2))
+
+    def bent(**settings: Any) -> float:
+        run = Reconstruction(small(epoch_max=12, positions=wrong, scan_size=(6, 6), update_probe_pos=1, **settings))
+        found = list(run)[-1].point.positions
+        if of_what == "fast":
+            return float(np.abs(np.diff(found.reshape(6, 6, 2), n=2, axis=1)).mean())
+        grid = np.column_stack([np.indices((6, 6)).reshape(2, -1).T, np.ones(36)])
+        return float(np.abs(found - grid @ np.linalg.lstsq(grid, found, rcond=None)[0]).mean())
+
+    assert bent(**{weight: value}) < 0.5 * bent()
+
+
+def test_the_probe_leaves_what_is_penalised() -> None:
+    """A window around the probe in real space, and a mask in reciprocal space."""
+    window = np.array([0.3, 0.6])
+
+    def outside(**settings: Any) -> float:
+        power = abs(list(Reconstruction(small(epoch_max=10, **settings)))[-1].point.probe[..., 0]) ** 2
+        return float((penalised(window, power.shape) * power).sum() / power.sum())
+
+    def beyond(**settings: Any) -> float:
+        probe = list(Reconstruction(small(epoch_max=10, **settings)))[-1].point.probe
+        spectrum = abs(np.fft.fft2(probe, axes=(0, 1)))
+        q = np.hypot(*np.meshgrid(np.fft.fftfreq(24), np.fft.fftfreq(24), indexing="ij"))
+        return float(spectrum[q > 0.2].sum() / spectrum.sum())
+
+    assert outside(window=window, window_weight=1e4) < 0.5 * outside()
+    assert beyond(probe_constraint_mask=0.4, probe_reg_constraint_weight=1e3) < 0.5 * beyond()
+
+
+def test_sparse_phases_and_modes_that_share_their_coarse_features() -> None:
+    def phases(weight: float) -> float:
+        return float(abs(np.angle(list(Reconstruction(small(epoch_max=10, phase_norm_weight=weight)))[-1].point.obj)).mean())
+
+    assert phases(1e4) < 0.7 * phases(0.0)
+    two = np.exp(0.2j * np.random.default_rng(3).standard_normal((45, 45, 1, 2)))
+
+    def apart(weight: float) -> float:
+        run = Reconstruction(small(epoch_max=10, obj=two, mixed_variance_weight=weight, mixed_variance_sigma=0.2))
+        obj = list(run)[-1].point.obj
+        q2 = np.add.outer(np.fft.fftfreq(45) ** 2, np.fft.fftfreq(45) ** 2)
+        low = np.fft.ifft2(np.fft.fft2(obj[:, :, 0, 0] - obj[:, :, 0, 1]) * np.exp(-q2 / 0.2**2))
+        return float(abs(low).mean())
+
+    assert apart(1e4) < 0.5 * apart(0.0)
+
+
+def test_constraints_on_the_scan_grid_see_every_position() -> None:
+    """A sequence chooses what is compared, in whatever order, not what must be smooth."""
+    params = posed("fast_axis_reg_weight_positions")
+    whole, part, turned = (evaluate({**params, "sequence": sequence}) for sequence in (None, [2, 5, 11], np.array([11, 2, 5])))
+    name = "fast axis, positions"
+    assert part.terms[name] == whole.terms[name]
+    assert part.terms["data"] < whole.terms["data"]
+    assert turned.loss == part.loss
+    data_alone = evaluate({**params, "sequence": [2, 5, 11], "fast_axis_reg_weight_positions": 0.0})
+    assert not data_alone.gradient.positions[0].any()
+    assert part.gradient.positions[0].any()

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from pypty_nb import Preset, Reconstruction
 from pypty_nb.data import DataError, Measurements, open_dataset
 from pypty_nb.data.dataset import ArrayDataset, Dataset
 from pypty_nb.data.preprocess import Preprocessing
@@ -351,3 +352,55 @@ def test_counts_too_large_for_the_precision_are_said() -> None:
     Measurements(ArrayDataset(data), Preprocessing(), np.float64, keep=False)
     with pytest.raises(DataError, match=r"infinite counts .* pattern 2"):
         Measurements(ArrayDataset(data), Preprocessing(), np.float32, keep=False)
+
+
+# ---- how they are held
+@pytest.mark.parametrize("name", ["preload_to_cpu", "force_pad"])
+def test_all_are_read_at_the_start_where_asked(monkeypatch: pytest.MonkeyPatch, tiny: Preset, name: str) -> None:
+    monkeypatch.setattr("pypty_nb.data.measurements.SMALL_BYTES", 0)
+    reads: list[int] = []
+    plain = ArrayDataset.read
+
+    def read(self: ArrayDataset, indices: np.ndarray) -> np.ndarray:
+        reads.append(len(indices))
+        return plain(self, indices)
+
+    monkeypatch.setattr(ArrayDataset, "read", read)
+    losses = {}
+    for asked in (False, True):
+        run = Reconstruction({**tiny.to_dict(), name: asked, "data_pad": 2, "use_padded_intensity": True, "probe": None})
+        at_start = len(reads)
+        losses[asked] = [next(run).loss, next(run).loss]
+        assert (len(reads) == at_start) is asked
+    assert losses[False] == losses[True]
+
+
+@pytest.mark.parametrize(
+    ("held_as", "expected"),
+    [
+        (None, [0, 3.4, 300.6, 7e4]),
+        ("uint8", [0, 3, 255, 255]),
+        ("uint16", [0, 3, 301, 65535]),
+        ("int32", [0, 3, 301, 70000]),
+        ("float32", np.float32([0, 3.4, 300.6, 7e4])),
+        ("float16", np.float16([0, 3.4, 300.6, 65504])),
+    ],
+)
+def test_patterns_are_held_as_asked(held_as: str | None, expected: Any) -> None:
+    counts = np.tile(np.array([0, 3.4, 300.6, 7e4]), (3, 4, 1))
+    measurements = Measurements(ArrayDataset(counts), Preprocessing(), np.float64, keep=True, centred=True, held_as=held_as)
+    batch = measurements.batch(np.arange(3))
+    assert batch.dtype == np.float64
+    np.testing.assert_array_equal(batch, np.broadcast_to(np.asarray(expected, float), counts.shape))
+    assert measurements._kept is not None
+    assert measurements._kept.dtype == np.dtype(held_as or np.float64)
+    # the sign bit of held-out pixels needs a kind of number that has one
+    held_out = Measurements(
+        ArrayDataset(counts), Preprocessing(), np.float64, keep=True, centred=True, held_as=held_as, held_out=0.5
+    )
+    assert np.signbit(held_out.batch(np.arange(3))).any()
+
+
+def test_counts_held_as_they_are_change_nothing(tiny: Preset) -> None:
+    expected = list(Reconstruction(tiny))[-1].loss
+    assert list(Reconstruction({**tiny.to_dict(), "force_dataset_dtype": "uint16"}))[-1].loss == expected

@@ -104,6 +104,40 @@ def test_direction_is_that_of_full_bfgs() -> None:
     assert np.allclose(found, expected, rtol=1e-10)
 
 
+def naively(function: Function, start: np.ndarray, epochs: int) -> list[np.ndarray]:
+    """Minimise with the full inverse Hessian, rebuilt from every pair in every epoch, and the same line search."""
+    point, pairs, passed = start, list[tuple[np.ndarray, np.ndarray]](), []
+    loss, gradient = function(start)
+    for _ in range(epochs):
+        seed = 1.0 if not pairs else pairs[-1][0] @ pairs[-1][1] / (pairs[-1][1] @ pairs[-1][1])
+        direction = naive_direction(pairs, gradient, seed)
+
+        def trial(step: float, base=point, along=direction) -> Trial:
+            value, slopes = function(base + step * along)
+            return Trial(value, float(slopes @ along), (base + step * along, slopes))
+
+        found, _ = search(LineSearch(c1=1e-4, c2=0.9), trial, Trial(loss, float(gradient @ direction), None), 1.0)
+        assert found is not None
+        moved, after = found.state
+        pairs.append((moved - point, after - gradient))
+        point, loss, gradient = moved, found.loss, after
+        passed.append(point)
+    return passed
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_with_all_pairs_kept_the_way_is_that_of_full_bfgs(name: str) -> None:
+    """Epoch by epoch the same points: one recursion over pairs, the other a matrix."""
+    function, start = PROBLEMS[name]
+    expected = naively(function, start, 12)
+    for epochs in (1, 2, 5, 12):
+        found, _ = minimise(function, start, math.inf, epochs)
+        assert np.allclose(found, expected[epochs - 1], rtol=1e-7, atol=1e-9), epochs
+    # the parts matter: a shorter history goes another way
+    shorter, _ = minimise(function, start, 1, 12)
+    assert not np.allclose(shorter, expected[-1], rtol=1e-7, atol=1e-9)
+
+
 def test_only_the_newest_pairs_are_kept() -> None:
     history = History()
     for index in range(1, 6):

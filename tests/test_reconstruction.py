@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from pypty_nb import Preset, Reconstruction, run_ptychography
+from pypty_nb import Preset, Reconstruction, evaluate, run_ptychography
 from pypty_nb.engine import ReconstructionError, simulate
 from pypty_nb.initialize import demo_preset
 from pypty_nb.params import ParameterError
@@ -259,3 +259,93 @@ def test_a_first_step_down_the_likelihood_takes_few_evaluations() -> None:
 def test_wolfe_constants_must_stay_in_order_in_every_epoch(c1: object) -> None:
     with pytest.raises(ParameterError, match=r"wolfe_c1_constant: must be below wolfe_c2_constant = 0\.9 in epoch 4"):
         Preset(wolfe_c1_constant=c1, wolfe_c2_constant=0.9, epoch_max=5)
+
+
+@pytest.mark.parametrize(("lazy", "extra"), [(False, 0.005), (False, 0.1), (True, 0.1)])
+def test_how_much_of_the_band_whole_arrays_keep(lazy: bool, extra: float) -> None:
+    """q ≤ ½ (cutoff − extra cut) cycles/px; `lazy_clean` leaves the object out."""
+    start = np.exp(0.3j * np.random.default_rng(1).standard_normal((60, 60, 1, 1)))
+    point = list(Reconstruction(small(epoch_max=3, lazy_clean=lazy, update_extra_cut=extra, obj=start)))[-1].point
+
+    def beyond(array: np.ndarray, radius: float) -> float:
+        q = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n) for n in array.shape[:2]), indexing="ij"))
+        power = abs(np.fft.fft2(array, axes=(0, 1))) ** 2
+        return float(power[q > radius].sum() / power.sum())
+
+    radius = 0.5 * (2 / 3 - extra)
+    assert beyond(point.probe, radius * (1 + 1e-6)) < 1e-20
+    assert (beyond(point.obj, radius * (1 + 1e-6)) > 1e-3) is lazy
+    # not more is cut than was said
+    assert beyond(point.obj, 0.8 * radius) > 1e-4
+
+
+def test_the_factors_of_the_line_search_are_those_of_the_preset() -> None:
+    """A first step that is far too long is reduced, one far too short enlarged, by the factor given each time."""
+
+    def first(**settings: Any) -> tuple[float, int]:
+        report = next(Reconstruction(small(epoch_max=1, **settings)))
+        assert report.search.accepted
+        return report.search.step / report.search.initial_step, report.evaluations
+
+    for factor in (0.5, 0.25):
+        ratio, count = first(update_step_bfgs=64.0, reduce_factor=factor)
+        assert ratio == pytest.approx(factor ** (count - 1))
+        assert count > 1
+    for factor in (2.0, 4.0):
+        # Armijo's condition alone never lets a step grow: the curvature's must fail
+        ratio, count = first(update_step_bfgs=1e-3, optimism=factor, wolfe_c1_constant=1e-4, wolfe_c2_constant=0.9)
+        grown = math.log(ratio, factor)
+        assert count > 1
+        assert grown == pytest.approx(count - 1) or ratio < factor ** (count - 1)
+
+
+def test_the_edges_of_a_thick_specimen_have_a_thickness_of_their_own() -> None:
+    random = np.random.default_rng(2)
+    obj = np.exp(0.2j * random.standard_normal((60, 60, 4, 1)))
+    exact = small(obj=obj, num_slices=4, skip_preprocessing=True)
+    lengthened = evaluate({**exact, "slice_distances": [5.0], "edge_slice_thickness": 20.0}).loss
+    assert lengthened == evaluate({**exact, "slice_distances": [20.0, 5.0, 20.0]}).loss
+    assert lengthened != evaluate({**exact, "slice_distances": [5.0]}).loss
+
+
+def test_a_run_begins_at_the_first_epoch_it_is_given() -> None:
+    """Schedules are taken from there on."""
+    reports = list(Reconstruction(small(epoch_prev=7, epoch_max=10, update_probe="lambda x: x >= 8")))
+    assert [report.epoch for report in reports] == [7, 8, 9, 10]
+    probes = [report.point.probe for report in reports]
+    assert not np.array_equal(probes[0], probes[1])
+    assert np.array_equal(probes[0], Reconstruction(small(epoch_prev=7, epoch_max=10)).point.probe)
+
+
+ALL = dict.fromkeys(("update_probe_pos", "update_tilts", "update_static_background", "update_aberrations_array"), True) | {
+    "tilt_mode": 2,
+    "static_background": 5.0,
+}
+
+
+def test_after_rejected_epochs_one_array_after_the_other_pauses_and_then_the_run_ends() -> None:
+    # no step is as long as the smallest one allowed
+    reports = list(Reconstruction(small(epoch_max=30, min_step=1e9, **ALL)))
+    assert [report.search.accepted for report in reports] == [False] * 7 + [True]
+    assert reports[-1].final
+    assert reports[-1].loss == reports[0].loss
+    assert all(f"the update of epoch {report.epoch} was rejected" in report.warnings[0] for report in reports[:-1])
+    paused = [[warning for warning in report.warnings if "pauses" in warning] for report in reports[:-1]]
+    names = ["positions", "tilts", "static_background", "aberrations_array", "probe"]
+    assert paused == [[], *([f"refinement of {name} pauses for 10 epochs"] for name in names), []]
+
+
+def test_what_pauses_goes_on_after_ten_epochs() -> None:
+    run = Reconstruction(small(epoch_max=30, min_step=1e9, **ALL))
+    reports = [next(run) for _ in range(3)]
+    run.change({"min_step": 1e-20})
+    reports += list(run)
+
+    def moved(name: str) -> list[int]:
+        arrays = [getattr(report.point, name) for report in reports]
+        return [i + 1 for i, (a, b) in enumerate(pairwise(arrays)) if not np.array_equal(a, b)]
+
+    # from epoch 3 on there are steps again; positions rest in epochs 2 to 11, tilts in 3 to 12
+    assert min(moved("probe")) == min(moved("obj")) == 3
+    assert min(moved("positions")) == 12
+    assert min(moved("tilts")) == 13

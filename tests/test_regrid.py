@@ -77,3 +77,15 @@ def test_positions_start_afresh() -> None:
     assert abs(moved - moved[0] - start + start[0]).max() > 0.3
     assert np.allclose(back - back[0], start - start[0], atol=1e-12)
     assert reports[12].search.initial_step < 1, "the history was not reset"
+
+
+def test_a_position_passes_the_middle_between_pixels_without_a_jump() -> None:
+    """Rounded once, at the start: the loss is smooth where rounding anew would make it jump."""
+    params, _ = jittered(1.5, epoch_max=25)
+    run = Reconstruction(params)
+    corners = run._state.corners.copy()
+    reports = list(run)
+    assert np.array_equal(run._state.corners, corners)
+    assert abs(reports[-1].point.positions - corners).max() > 0.6, "none passed the middle: this test shows nothing"
+    losses = [report.loss for report in reports]
+    assert losses == sorted(losses, reverse=True)

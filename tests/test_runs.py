@@ -526,3 +526,12 @@ def test_a_schedule_that_steps_where_a_run_is_resumed_resets_the_history_there_t
         next(run)
     run.close()
     same_points(list(RecordedRun.resume(tmp_path / "run"))[-1].point, whole.point)
+
+
+def test_without_a_complete_epoch_a_resume_starts_at_the_first_one(tiny: Preset, tmp_path: Path) -> None:
+    tiny.update(epoch_prev=3, epoch_max=6)
+    RecordedRun.start(tiny, tmp_path / "run").close()
+    assert open_run(tmp_path / "run").checkpoint() is None
+    reports = list(RecordedRun.resume(tmp_path / "run"))
+    assert [report.epoch for report in reports] == [3, 4, 5, 6]
+    same_points(reports[-1].point, run_ptychography(tiny).point)

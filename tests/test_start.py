@@ -152,3 +152,43 @@ def test_the_wavelength() -> None:
     # Reimer and Kohl, Transmission Electron Microscopy, table 2.2
     assert electron_wavelength(100) == pytest.approx(0.037014, rel=1e-4)
     assert electron_wavelength(300) == pytest.approx(0.019687, rel=1e-4)
+
+
+def test_an_object_for_the_chosen_patterns_alone() -> None:
+    chosen = {"sequence": np.array([0, 1, 3])}
+    whole, part = started(**chosen).obj, started(**chosen, use_full_FOV=False).obj
+    assert whole.shape[:2] == (N + 8, N + 8)
+    assert part.shape[:2] == (N + 4, N + 4)
+    run = list(Reconstruction(params(**chosen, use_full_FOV=False, epoch_max=3, preconditioner="illumination")))
+    assert run[-1].loss <= run[0].loss
+
+
+def test_the_border_s_own_value_lies_around_the_field() -> None:
+    obj = np.full((N + 8, N + 8, 1, 1), 0.5 + 0.5j)
+    found = started(obj=obj, extra_space_on_side_px=3, lazy_clean=True).obj
+    assert found.shape[:2] == (N + 14, N + 14)
+    assert np.allclose(found, 0.5 + 0.5j)
+
+
+def test_a_source_stretched_along_a_diagonal() -> None:
+    """Correlated in x and y, the sampled beams lie along the diagonal; more samples find it more exactly."""
+
+    def skew(correlation: float, samples: int = 512) -> float:
+        settings = {"mc_n_modes": 8, "spatial_coh_x_A": 1.0, "spatial_coh_y_A": 1.0, "spatial_coh_xy": correlation}
+        probe = started(**settings, n_mc_samples=samples).probe
+        power = (np.abs(probe) ** 2).sum(axis=2)
+        y, x = np.meshgrid(*(np.arange(N) - N // 2,) * 2, indexing="ij")
+        return float((power * x * y).sum() / (power * (x * x + y * y) / 2).sum())
+
+    assert skew(0.9) > 0.03
+    assert skew(-0.9) < -0.03
+    assert abs(skew(0.0)) < 0.5 * abs(skew(0.9))
+    assert skew(0.9, 64) != skew(0.9, 512)
+
+
+def test_a_phase_given_pixel_by_pixel() -> None:
+    """beam_ctf is χ, centred; the probe is multiplied by exp(−iχ)."""
+    chi = np.random.default_rng(1).uniform(-1, 1, (N, N))
+    plain, bent = (np.fft.fftshift(np.fft.fft2(started(**s).probe[..., 0])) for s in ({}, {"beam_ctf": chi}))
+    lit = np.abs(plain) > 1e-3
+    assert np.allclose((bent / np.where(lit, plain, 1))[lit], np.exp(-1j * chi)[lit], atol=1e-6)

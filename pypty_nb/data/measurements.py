@@ -53,6 +53,9 @@ class Measurements:
         Leave the zero frequency in the middle; else it comes first, as in the transforms.
     held_out : float
         Share of the measured pixels whose sign bit is set in what `batch` gives: they are kept out of the loss.
+    held_as : str, optional
+        Kind of number of the patterns that are held in memory; counts are rounded and cut to what it can hold. That of `dtype`
+        where it is not given, or cannot hold the sign of held-out pixels.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class Measurements:
         keep: bool,
         centred: bool = False,
         held_out: float = 0.0,
+        held_as: str | None = None,
     ):
         self.dataset, self.preprocessing, self.dtype = dataset, preprocessing, dtype
         self._centred, self._share = centred, held_out
@@ -80,15 +84,18 @@ class Measurements:
             if min(ky, kx) < 2:
                 raise DataError(f"{dataset.name}: patterns of {ky} × {kx} px remain after binning by {preprocessing.binning}")
         self.count, self.window = dataset.shape[0], (ky, kx)
-        size = self.count * ky * kx * np.dtype(dtype).itemsize
-        self._kept = np.empty((self.count, ky, kx), dtype) if keep or size <= SMALL_BYTES else None
+        held = np.dtype(dtype if held_as is None else held_as)
+        held = np.dtype(dtype) if held.kind in "iu" and held_out else held
+        size = self.count * ky * kx * held.itemsize
+        self._kept = np.empty((self.count, ky, kx), held) if keep or size <= SMALL_BYTES else None
         self.summary = self._first_pass()
 
     def batch(self, indices: np.ndarray) -> np.ndarray:
         """Patterns `indices` (increasing), (len(indices), ky, kx), or (len(indices), 1, detector); not to be changed."""
         if self._kept is not None:
             first, last = int(indices[0]), int(indices[-1])
-            return self._kept[first : last + 1] if last - first + 1 == len(indices) else self._kept[indices]
+            kept = self._kept[first : last + 1] if last - first + 1 == len(indices) else self._kept[indices]
+            return kept.astype(self.dtype, copy=False)
         return self._ordered(self._marked(self._processed(indices), indices))
 
     @property
@@ -128,7 +135,7 @@ class Measurements:
             total += patterns.sum(axis=0, dtype=np.float64)
             totals[indices] = patterns.sum(axis=(1, 2), dtype=np.float64)
             if self._kept is not None:
-                self._kept[indices] = self._ordered(self._marked(patterns, indices))
+                self._kept[indices] = _fitted(self._ordered(self._marked(patterns, indices)), self._kept.dtype)
         if not total.any():
             raise DataError(f"{self.dataset.name}: every pattern is zero; nothing can be reconstructed from it")
         mean, left_out = total / self.count, self.preprocessing.left_out()
@@ -149,3 +156,11 @@ class Measurements:
             f"{self.dataset.name}: {word} counts in {int(bad.sum())} pixels, the first in pattern {start + pattern} at ky {y}, "
             f"kx {x}; {what}"
         )
+
+
+def _fitted(patterns: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """`patterns` rounded and cut to what `dtype` can hold."""
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        return np.clip(np.rint(patterns), limits.min, limits.max)
+    return np.clip(patterns, np.finfo(dtype).min, np.finfo(dtype).max) if dtype != patterns.dtype else patterns

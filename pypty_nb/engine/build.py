@@ -62,9 +62,10 @@ def build(preset: Preset, *, exact: bool) -> Problem:
         plan.dataset,
         plan.preprocessing,
         backend.real,
-        keep=not preset.load_one_by_one,
+        keep=not preset.load_one_by_one or preset.preload_to_cpu or preset.force_pad,
         centred=plan.centred,
         held_out=preset.validation_fraction,
+        held_as=preset.force_dataset_dtype,
     )
     point = start.first_point(preset, backend, setup, plan.arrays, measurements.summary, exact=exact)
     return Problem(backend, setup, Objective(preset, backend, setup, measurements), point)

@@ -10,6 +10,7 @@ import numpy as np
 from pypty_nb.backend import Backend
 from pypty_nb.engine.comparison import Comparison, PatternSums
 from pypty_nb.engine.illuminator import Illuminator
+from pypty_nb.engine.methods import require_roots
 from pypty_nb.engine.setup import Setup
 from pypty_nb.engine.stages.detector import Blur, FarField, Intensity, NearField
 from pypty_nb.engine.stages.illumination import Tilt
@@ -80,7 +81,7 @@ class Model:
     """Illumination, patches, propagation, detection, readout: one method of propagation, one geometry."""
 
     def __init__(self, backend: Backend, setup: Setup, method: str = "multislice"):
-        self.backend, self.setup = backend, setup
+        self.backend, self.setup, self._method = backend, setup, method
         geometry, optics, layout = setup.geometry, setup.optics, setup.layout
         plain_band = band_limit(geometry.window, geometry.pixel_size, geometry.cutoff, geometry.rolloff)
         band = backend.asarray(plain_band, backend.real)
@@ -101,9 +102,16 @@ class Model:
         self._detectors = None if setup.masks is None else self._virtual_detectors(setup.masks)
 
     def prepare(self, point: Refinables) -> Prepared:
-        """Once an evaluation."""
+        """Once an evaluation.
+
+        Raises
+        ------
+        ParameterError
+            Where the method cannot take the object's powers.
+        """
         xp, real = self.backend.xp, self.backend.real
         planes = xp.ascontiguousarray(xp.moveaxis(point.obj, (2, 3), (0, 1)))
+        require_roots(planes, self._method, self.backend)
         remainder = point.positions - self._corners
         if not self.setup.geometry.sub_pixel:
             remainder = xp.zeros_like(remainder)

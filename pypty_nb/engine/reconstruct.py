@@ -17,6 +17,7 @@ from pypty_nb.engine.build import Problem, build, centred, changed
 from pypty_nb.engine.landscape import Landscape
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
+from pypty_nb.engine.methods import brought, steep, warning_of
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.objective import HARD_MASK, Terms, batch_size
 from pypty_nb.engine.refinables import to_host
@@ -190,6 +191,10 @@ class Reconstruction:
         terms = problem.objective.terms_at(epoch)
         problem.objective.check(problem.point, terms)
         projections.applied(problem.point, preset, epoch, self.backend, problem.setup)
+        if epoch > self.preset.epoch_prev:
+            # what the new schedule itself does at this epoch is done when the epoch begins
+            self._bring(*(given.value_at("propmethod", epoch - 1) for given in (self.preset, preset)))
+            problem = replace(problem, point=replace(problem.point, probe=self._state.point.probe))
         other = replace(terms, refined=terms.refined - resting) != before
         self._state = replace(self._state, point=problem.point, history=History() if other else self._state.history)
         self._use(preset.frozen(), problem)
@@ -224,7 +229,7 @@ class Reconstruction:
             if self._reset_at(epoch) or (minimised is not None and minimised != terms):
                 self._state = replace(self._state, history=History())
                 previous = None
-            if self._resized_at(epoch) or self._masked_at(epoch, terms):
+            if any([self._resized_at(epoch), self._brought_at(epoch), self._masked_at(epoch, terms)]):
                 previous = None
             if previous is None:
                 previous = terms, self._landscape.evaluate(self._state.point, terms)
@@ -233,10 +238,13 @@ class Reconstruction:
             if self._overfits(epoch, start):
                 previous = None
                 break
+            before = self._state.point.obj
             following, report, warnings = self._step(epoch, terms, start)
+            warnings += self._steep_since(epoch, before)
             previous = terms, following
             seconds = time.monotonic() - began
             self._state = replace(self._state, epoch=epoch + 1, seconds=seconds)
+            self.backend.release(memory=self.preset.value_at("smart_memory", epoch), plans=self.preset.remove_fft_cache)
             yield self._report(epoch, start, report, seconds, warnings)
             if self._state.rejected >= MAX_REJECTED or (not report.accepted and report.slope == 0):
                 break
@@ -296,6 +304,25 @@ class Reconstruction:
             return False
         self._regrid(positions)
         return True
+
+    def _brought_at(self, epoch: int) -> bool:
+        """Bring the probe to where another method of propagation, that begins in `epoch`, wants it."""
+        if epoch == self.preset.epoch_prev:
+            return False
+        return self._bring(*(self.preset.value_at("propmethod", e) for e in (epoch - 1, epoch)))
+
+    def _bring(self, before: str, after: str) -> bool:
+        point = self._state.point
+        probe = brought(point.probe, before, after, self.backend, self._problem.setup)
+        self._state = replace(self._state, point=replace(point, probe=probe))
+        return probe is not point.probe
+
+    def _steep_since(self, epoch: int, before: Array) -> tuple[str, ...]:
+        """A warning of slices that became too steep for the method in `epoch`, in which it began or the object was `before`."""
+        method, first = self.preset.value_at("propmethod", epoch), epoch == self.preset.epoch_prev
+        begins = first or self.preset.value_at("propmethod", epoch - 1) != method
+        earlier = frozenset() if begins else steep(before, method, self.backend)
+        return warning_of(steep(self._state.point.obj, method, self.backend) - earlier, method)
 
     def _masked_at(self, epoch: int, terms: Terms) -> bool:
         """Clear the probe's spectrum outside its mask in the epoch from which it must stay clear."""
