@@ -24,7 +24,7 @@ from pypty_nb.workspace import Attached, Jobs
 from tests.test_cli import pypty
 from tests.test_runs import same_points
 
-PATIENCE_S = 40
+PATIENCE_S = 120
 
 
 @pytest.fixture
