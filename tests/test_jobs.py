@@ -24,7 +24,7 @@ from pypty_nb.workspace import Attached, Jobs
 from tests.test_cli import pypty
 from tests.test_runs import same_points
 
-PATIENCE_S = 40
+PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -130,6 +130,27 @@ def test_a_run_in_its_own_process_is_seen_steered_left_and_found_again(endless: 
     update = Follower(folder).poll()
     same_points(update.reports[-1].point, point)
     assert update.reports[-1].residual is not None and update.reports[-1].loss == expected.report.loss
+
+
+def test_a_notebook_waits_for_what_it_expects_of_a_run(endless: Preset, root: Path) -> None:
+    async def use() -> None:
+        run = Attached(Jobs(root, threads=1))
+        run.start(endless, root / "runs" / "001")
+        async with asyncio.timeout(PATIENCE_S):
+            state = await run.until(lambda state: state.epoch >= 3)
+            assert state.epoch >= 3 and state == run.state
+            run.stop()
+            state = await run.until(lambda state: not state.busy)
+            assert state.phase is Phase.STOPPED
+            # it holds already
+            assert await run.until(lambda state: state.epoch >= 3) == state
+            with pytest.raises(RuntimeError, match="did not happen: the run is stopped"):
+                await run.until(lambda state: state.epoch >= 10**6)
+            run.detach()
+            with pytest.raises(RuntimeError, match="the run is idle"):
+                await run.until(lambda state: state.busy)
+
+    asyncio.run(use())
 
 
 def test_killed_it_is_lost_in_words_and_resumed(endless: Preset, root: Path) -> None:

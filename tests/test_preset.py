@@ -137,6 +137,23 @@ def test_older_names() -> None:
             Preset.from_dict({old: True, new: False})
 
 
+def test_described_in_words() -> None:
+    assert Preset().describe() == ""
+    preset = Preset(acc_voltage=80.0, update_probe="lambda x: x >= 5", compute_batch="auto", positions=np.zeros((9, 2)))
+    assert [" ".join(line.split()) for line in preset.describe().splitlines()] == [
+        "acc_voltage 80 kV default 60",
+        "positions array (9, 2) px default [[0.0, 0.0]]",
+        "update_probe lambda x: x >= 5 default True",
+        "compute_batch auto default 1",
+    ]
+    other = preset.copy()
+    other.update(acc_voltage=200, positions=np.ones((9, 2)))
+    assert other.describe(preset).splitlines() == [
+        "acc_voltage  200 kV                   instead of 80",
+        "positions    another array (9, 2) px  instead of array (9, 2)",
+    ]
+
+
 def test_diff_and_changed() -> None:
     preset, other = full(), full()
     assert preset.diff(other) == {}
