@@ -49,14 +49,17 @@ class Backend:
 
     @property
     def real(self) -> Any:
+        """The dtype of real numbers."""
         return np.float64 if self.precision == "double" else np.float32
 
     @property
     def complex(self) -> Any:
+        """The dtype of complex numbers."""
         return np.complex128 if self.precision == "double" else np.complex64
 
     @property
     def on_device(self) -> bool:
+        """Whether arrays lie on a CUDA device."""
         return self.xp is not np
 
     @property

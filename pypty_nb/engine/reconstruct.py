@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pypty_nb.aio import from_thread
-from pypty_nb.engine import projections, vector
+from pypty_nb.engine import patience, projections, vector
 from pypty_nb.engine.build import Problem, build, centred, changed
 from pypty_nb.engine.landscape import Landscape
 from pypty_nb.engine.lbfgs import History
@@ -22,15 +22,9 @@ from pypty_nb.engine.model import Model
 from pypty_nb.engine.objective import HARD_MASK, Terms, batch_size
 from pypty_nb.engine.refinables import to_host
 from pypty_nb.engine.regrid import at_corners, margins, padded, together
-from pypty_nb.engine.state import Best, State, packed, restored
+from pypty_nb.engine.state import State, packed, restored
 from pypty_nb.params import FIELDS, ParameterError, Preset, as_preset, known_name
 from pypty_nb.records import Array, EpochReport, Evaluation, LineSearchReport, Refinables
-
-#: After this many rejected epochs in a row these arrays pause, one after the other, and then the run ends.
-_PAUSE_ORDER = ("positions", "tilts", "static_background", "aberrations_array", "probe")
-_PAUSE_EPOCHS = 10
-_FIRST_PAUSE = 2
-MAX_REJECTED = 7
 
 
 class ReconstructionError(ValueError):
@@ -187,7 +181,6 @@ class Reconstruction:
             return {}
         problem = changed(replace(self._problem, point=self._state.point), preset)
         epoch, before = self._state.epoch, self._terms_at(max(self._state.epoch - 1, self.preset.epoch_prev))
-        resting = {name for name, until in self._state.paused if epoch < until}
         terms = problem.objective.terms_at(epoch)
         problem.objective.check(problem.point, terms)
         projections.applied(problem.point, preset, epoch, self.backend, problem.setup)
@@ -195,7 +188,7 @@ class Reconstruction:
             # what the new schedule itself does at this epoch is done when the epoch begins
             self._bring(*(given.value_at("propmethod", epoch - 1) for given in (self.preset, preset)))
             problem = replace(problem, point=replace(problem.point, probe=self._state.point.probe))
-        other = replace(terms, refined=terms.refined - resting) != before
+        other = replace(terms, refined=terms.refined - patience.resting(self._state, epoch)) != before
         self._state = replace(self._state, point=problem.point, history=History() if other else self._state.history)
         self._use(preset.frozen(), problem)
         if HARD_MASK in terms.changes - before.changes:
@@ -235,7 +228,8 @@ class Reconstruction:
                 previous = terms, self._landscape.evaluate(self._state.point, terms)
             minimised, start = previous
             _require_finite(start, epoch)
-            if self._overfits(epoch, start):
+            self._state, ends = patience.overfits(self._state, epoch, start.validation, self.preset.stop_on_validation)
+            if ends:
                 previous = None
                 break
             before = self._state.point.obj
@@ -246,37 +240,14 @@ class Reconstruction:
             self._state = replace(self._state, epoch=epoch + 1, seconds=seconds)
             self.backend.release(memory=self.preset.value_at("smart_memory", epoch), plans=self.preset.remove_fft_cache)
             yield self._report(epoch, start, report, seconds, warnings)
-            if self._state.rejected >= MAX_REJECTED or (not report.accepted and report.slope == 0):
+            if self._state.rejected >= patience.MAX_REJECTED or (not report.accepted and report.slope == 0):
                 break
         epoch = self._state.epoch
-        kept = self._kept()
+        words = patience.words_on_the_end(self._state)
         if previous is None:
             terms = self._terms_at(max(epoch - 1, 0))
             previous = terms, self._landscape.evaluate(self._state.point, terms)
-        yield self._report(epoch, previous[1], LineSearchReport(), time.monotonic() - began, kept, final=True)
-
-    def _overfits(self, epoch: int, start: Evaluation) -> bool:
-        """Remember the best state of the held-out pixels; whether their loss has not fallen for too long.
-
-        Then the best state is the present one again.
-        """
-        best, patience = self._state.best, self.preset.stop_on_validation
-        if start.validation is None:
-            return False
-        if best is None or start.validation < best.validation:
-            self._state = replace(self._state, best=Best(epoch, start.validation, self._state.point))
-            return False
-        if not patience or epoch - best.epoch < patience:
-            return False
-        self._state = replace(self._state, point=best.point, history=History())
-        return True
-
-    def _kept(self) -> tuple[str, ...]:
-        """What is to be said of the end of a run that `stop_on_validation` ended."""
-        best = self._state.best
-        if best is None or self._state.point is not best.point or best.epoch == self._state.epoch:
-            return ()
-        return (f"the held-out loss has not fallen since epoch {best.epoch}: the run ends with the state before that epoch",)
+        yield self._report(epoch, previous[1], LineSearchReport(), time.monotonic() - began, words, final=True)
 
     def _reset_at(self, epoch: int) -> bool:
         """Carry out the resets that are due before `epoch`; whether there was one."""
@@ -379,7 +350,8 @@ class Reconstruction:
         first = self._first_step(epoch, terms, start.loss, slope)
         found, report = search(self._line_search(epoch), trial_at, Trial(start.loss, slope, (point, start)), first)
         if found is None:
-            return start, report, self._rejected(epoch)
+            self._state, warnings = patience.rejected(self._state, epoch, terms.refined)
+            return start, report, warnings
         moved, following = found.state
         length = self.preset.value_at("hist_length", epoch)
         bend = vector.axpy(-1.0, start.gradient, following.gradient)
@@ -387,22 +359,9 @@ class Reconstruction:
         self._state = replace(self._state, point=moved, history=history, rejected=0)
         return following, report, ()
 
-    def _rejected(self, epoch: int) -> tuple[str, ...]:
-        rejected = self._state.rejected + 1
-        warnings = [f"the update of epoch {epoch} was rejected: no step lowered the loss; the history was reset"]
-        paused = self._state.paused
-        index = rejected - _FIRST_PAUSE
-        if 0 <= index < len(_PAUSE_ORDER) and _PAUSE_ORDER[index] in self._terms_at(epoch).refined:
-            name = _PAUSE_ORDER[index]
-            paused = (*((n, until) for n, until in paused if n != name), (name, epoch + 1 + _PAUSE_EPOCHS))
-            warnings.append(f"refinement of {name} pauses for {_PAUSE_EPOCHS} epochs")
-        self._state = replace(self._state, history=History(), rejected=rejected, paused=paused)
-        return tuple(warnings)
-
     def _terms_at(self, epoch: int) -> Terms:
         terms = self._problem.objective.terms_at(epoch)
-        resting = {name for name, until in self._state.paused if epoch < until}
-        return replace(terms, refined=terms.refined - resting)
+        return replace(terms, refined=terms.refined - patience.resting(self._state, epoch))
 
     def _first_step(self, epoch: int, terms: Terms, loss: float, slope: float) -> float:
         step = self.preset.value_at("update_step_bfgs", epoch)

@@ -77,14 +77,17 @@ class Optics:
 
     @property
     def tilt_before(self) -> bool:
+        """Whether the probe is tilted before the specimen."""
         return self.tilt_mode in {2, 4}
 
     @property
     def tilt_inside(self) -> bool:
+        """Whether propagation from slice to slice is tilted."""
         return self.tilt_mode in {0, 3, 4}
 
     @property
     def tilt_after(self) -> bool:
+        """Whether the wave is tilted behind the specimen."""
         return self.tilt_mode in {1, 3, 4}
 
 

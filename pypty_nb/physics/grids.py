@@ -8,11 +8,6 @@ import numpy as np
 SLACK = 1e-9
 
 
-def cycles(n: int) -> np.ndarray:
-    """FFT frequencies of `n` points, (n,) float64, cycles per pixel, unshifted."""
-    return np.fft.fftfreq(n)
-
-
 def q_squared(shape: tuple[int, int], pixel_size: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
     """q² on the unshifted grid of `shape`, (y, x) float64, in Å⁻² where `pixel_size` is (y, x) in Å."""
     qy = np.fft.fftfreq(shape[0], pixel_size[0])[:, None]

@@ -46,6 +46,7 @@ class Command:
 
     @property
     def id(self) -> str:
+        """What the journal's answer names it by."""
         return self.path.stem
 
     def remove(self) -> None:

@@ -116,6 +116,7 @@ class RunFolder:
         return folder
 
     def is_run(self) -> bool:
+        """Whether the folder holds a run, begun or only put there."""
         return (self.path / PRESET).is_file()
 
     def is_started(self) -> bool:

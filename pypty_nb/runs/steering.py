@@ -39,15 +39,7 @@ class Steering:
         return len(self._pending) < waiting
 
     def change(self, values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """Set parameters from the next epoch on, all or none; each that changes, with (old, new).
-
-        Raises
-        ------
-        ParameterError
-            Where a value cannot be used, or its parameter is fixed while a run is under way.
-        RunFolderError
-            Where the change cannot be written; it is not in force then.
-        """
+        """See `RecordedRun.change`."""
         reconstruction = self._reconstruction
         plain = as_plain(values, reconstruction.preset.epoch_prev, reconstruction.preset.epoch_max)
         self.apply_due()
@@ -65,15 +57,7 @@ class Steering:
         return differences
 
     def undo(self) -> None:
-        """Go back to the state before the last change, and go on without it.
-
-        Raises
-        ------
-        ParameterError
-            Where nothing was changed, or the state before it is not kept any more.
-        RunFolderError
-            Where the folder cannot be written.
-        """
+        """See `RecordedRun.undo`."""
         change, before = self._changes.before_last(int(self._reconstruction.epoch))
         rest = [other.values for other in self._in_force() if other.number != change.number]
         self._reconstruction.restore(before, rest)

@@ -35,6 +35,8 @@ class FarField:
 
 
 class NearFieldResidual(NamedTuple):
+    """What the adjoint of `NearField` needs of its forward."""
+
     kernel: Array
     spectra: Array
     defocus: Array

@@ -132,7 +132,7 @@ class _RingPlot:
             y_offset=-6,
         )  # fmt: skip
         self._across = Axis(scale=self._x, grid_lines="none", tick_format="~g")
-        up = Axis(scale=y, side="left", grid_lines="solid", orientation="vertical", tick_format="~g", tick_values=[0, 0.5, 1])
+        up = Axis(scale=y, side="left", grid_lines="solid", tick_format="~g", tick_values=[0, 0.5, 1])
         figure = Figure(
             marks=[*self._lines, self._names], axes=[self._across, up], padding_x=0, padding_y=0, animation_duration=0,
             display_toolbar=False, fig_margin={"top": 8, "right": 12, "bottom": 22, "left": 32},

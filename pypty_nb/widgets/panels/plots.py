@@ -29,7 +29,7 @@ class Curve:
         self._line = Lines(x=np.zeros(0), y=np.zeros(0), scales=scales, colors=["var(--pn-accent)"], stroke_width=2)
         self._scales = scales
         self._across = Axis(scale=self._x, grid_lines="none", tick_format="~g")
-        self._up = Axis(scale=self._y, side="left", grid_lines="solid", orientation="vertical", tick_format="~g")
+        self._up = Axis(scale=self._y, side="left", grid_lines="solid", tick_format="~g")
         self._figure = Figure(
             marks=[self._line], axes=[self._across, self._up], padding_x=0, padding_y=0, animation_duration=0,
             display_toolbar=False,

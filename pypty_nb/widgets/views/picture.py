@@ -12,7 +12,7 @@ import numpy as np
 
 from pypty_nb.widgets import colour, text
 from pypty_nb.widgets.views.stage import Stage
-from pypty_nb.widgets.views.surfaces import Gl, Heard, Overlay, Sheet, Still
+from pypty_nb.widgets.views.surfaces import Gl, Heard, Overlay, Sheet, Still, Surface
 
 _ROUND = (1.0, 2.0, 5.0, 10.0)
 _UNITS = {"Å": (("µm", 1e4), ("nm", 10.0)), "mrad": (("rad", 1e3), ("mrad", 1.0), ("µrad", 1e-3))}
@@ -124,7 +124,7 @@ class Picture:
         line.add_class("pn-cap")
         self._box = ipywidgets.VBox([self._pic, line] if dress.captioned else [self._pic])
         self._box.add_class("pn-picture")
-        self._surface: Gl | Still | None = None
+        self._surface: Surface | None = None
         stage.bridge.observe(lambda _change: self._choose_surface(), "webgl")
         stage.bridge.observe(lambda _change: self._resized(), "side")
 

@@ -55,12 +55,18 @@ class Heard:
 class Surface(Protocol):
     """What a picture is drawn on."""
 
-    widget: ipywidgets.DOMWidget
+    @property
+    def widget(self) -> ipywidgets.DOMWidget:
+        """What is shown, always the same one."""
+        ...
 
     @property
     def window(self) -> tuple[float, float, float, float]:
         """What is seen: top, bottom, left, right, pixels of the picture."""
         ...
+
+    @window.setter
+    def window(self, window: tuple[float, float, float, float]) -> None: ...
 
     def fit(self, shape: tuple[int, ...]) -> None:
         """See all of a picture of `shape`."""
