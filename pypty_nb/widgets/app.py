@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets
 
 from pypty_nb.backend import Backend, BackendError, choose_backend
+from pypty_nb.initialize import quick_look
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
 from pypty_nb.widgets import text
@@ -197,10 +198,11 @@ class App(ipywidgets.VBox):
             self._run(quick=True)
 
     def _run(self, *, quick: bool = False) -> None:
-        self._running = self.workspace.preset.frozen()
+        preset = self.workspace.preset
         self._reports = Reports()
         self._bottom.clear()
         try:
+            self._running = (quick_look(preset) if quick else preset).frozen()
             self.workspace.start(quick=quick)
         except (ValueError, OSError) as error:
             self._failed(error)
