@@ -59,12 +59,12 @@ def test_the_page_is_soon_usable(browser, tmp_path_factory: pytest.TempPathFacto
     with served(tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("jupyter")) as site:
         for _ in range(5 if FULL else 1):
             if FULL:
-                # the kernel for the next visitor is started ten seconds after the last one came
-                time.sleep(20)
+                # the kernel for the next visitor is started twenty seconds after the last one came
+                time.sleep(30)
             context = browser.new_context(viewport={"width": 1366, "height": 768})
             page = context.new_page()
             page.add_init_script(f"({USABLE})()")
-            page.goto(site.url)
+            page.goto(site.url, timeout=4 * PATIENCE_MS)
             page.wait_for_function("window.usable > 0", timeout=4 * PATIENCE_MS)
             taken.append(page.evaluate("window.usable") / 1000)
             page.goto("about:blank")
