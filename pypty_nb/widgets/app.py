@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets
 
 from pypty_nb.backend import Backend, BackendError, choose_backend
+from pypty_nb.initialize import quick_look
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import RunFolder
@@ -207,19 +208,20 @@ class App(ipywidgets.VBox):
         """Run in full from where a quick look ended."""
         preset = await asyncio.to_thread(self.workspace.promoted, run)
         if not self.workspace.runner.state.busy:
-            self._begin(preset, partial(self.workspace.start_promoted, preset))
+            self._begin(lambda: preset, partial(self.workspace.start_promoted, preset))
 
     def _take_on(self, run: str) -> None:
         self._tasks.start(partial(self._promote, run))
 
     def _run(self, *, quick: bool = False) -> None:
-        self._begin(self.workspace.preset.frozen(), partial(self.workspace.start, quick=quick))
+        preset = self.workspace.preset
+        self._begin(lambda: quick_look(preset) if quick else preset, partial(self.workspace.start, quick=quick))
 
-    def _begin(self, preset: Preset, start: Callable[[], object]) -> None:
-        self._running = preset
+    def _begin(self, running: Callable[[], Preset], start: Callable[[], object]) -> None:
         self._reports = Reports()
         self._bottom.clear()
         try:
+            self._running = running().frozen()
             start()
         except (ValueError, OSError) as error:
             self._failed(error)

@@ -13,8 +13,14 @@ function save(name, bytes) {
   setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
 
+// where Space has a meaning of its own
+function pressing(target) {
+  return target.closest?.("input, textarea, select, button, summary, a, [contenteditable=true]");
+}
+
+// where letters and digits are typed or choose something
 function typing(target) {
-  return target.closest?.("input, textarea, select, button, a, [contenteditable=true]");
+  return target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable=true]");
 }
 
 // where Ctrl+Z already takes typed letters back
@@ -93,7 +99,7 @@ function render({ model, el }) {
     // on the page every key is ours; in a notebook only those pressed inside
     const ours = document.body.dataset.voila !== undefined || root()?.contains(event.target);
     const pressed = named(event);
-    const taken = pressed.startsWith("ctrl+") ? writing : typing;
+    const taken = pressed.startsWith("ctrl+") ? writing : pressed === " " ? pressing : typing;
     if (!ours || event.altKey) return;
     if (pressed === "Escape" || !writing(event.target)) {
       if (showKeys(root(), pressed)) return event.preventDefault();

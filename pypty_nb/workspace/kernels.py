@@ -21,7 +21,7 @@ class ReadyKernels(AsyncMappingKernelManager):
     """
 
     folder = Unicode("", config=True, help="Where the kernels run: the folder of the page's notebook.")
-    pause = Float(10.0, config=True, help="Seconds from a visitor's coming until the next kernel is started.")
+    pause = Float(20.0, config=True, help="Seconds from a visitor's coming until the next kernel is started.")
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)

@@ -86,7 +86,7 @@ class BottomBar(ipywidgets.VBox):
         shape, tone = (text.mark(mark), "loud") if mark else ("", "")
         # how it stands first, as loud as the numbers of a run
         first, stop, rest = sentence.partition(". ")
-        words = f"<b>{text.escape(first)}.</b> {text.escape(rest)}" if stop and not mark else said
+        words = f"<b>{text.escape(first)}.</b> {text.escape(rest)}" if stop and not mark and first != "Idle" else said
         self._words.value = f'<span class="rd ell {tone}" title="{said}">{shape} {words}</span>'
 
     def show_reason(self, why: str, go: Callable[[], None] | None = None) -> None:

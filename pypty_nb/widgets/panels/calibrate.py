@@ -12,7 +12,7 @@ import numpy as np
 from pypty_nb.initialize.aperture import Disc
 from pypty_nb.widgets import text
 from pypty_nb.widgets.panels.look import scaled
-from pypty_nb.widgets.panels.measuring import Measuring
+from pypty_nb.widgets.panels.measuring import UNDER_WAY, Measuring
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.panels.plots import Curve
 from pypty_nb.widgets.views.parts import toggle, unseen
@@ -20,7 +20,7 @@ from pypty_nb.widgets.views.picture import Dress, Frame, Picture
 from pypty_nb.widgets.views.surfaces import Overlay
 from pypty_nb.workspace.calibration import PIXEL_UNITS, Geometry
 
-_EMPTY = "The mean pattern appears here once it is measured.<br>Press Measure at the right."
+_EMPTY = "The mean pattern appears here once it is measured. Press Measure at the right."
 _AROUND = np.linspace(0, 2 * np.pi, 181)
 _MINUS = re.compile(r"(?<!e)-(?=\d)")
 _NOT_SHOWN = {"aberrations", "scan_size", "transform_axis_matrix", "data_pad"}
@@ -37,7 +37,7 @@ class CalibratePanel:
 
     def __init__(self, page: Page, measuring: Measuring):
         self._page, self._measuring = page, measuring
-        self._drawn: Any = None
+        self._drawn: tuple[Any, bool] = (None, False)
         self._picture = Picture(page.stage, Dress("inferno", _EMPTY))
         self._scale = toggle([("Linear", "linear"), ("Root", "root"), ("Log", "log")], "log", "Scale of the counts")
         self._scale.observe(lambda _change: self._draw(), "value")
@@ -85,9 +85,9 @@ class CalibratePanel:
         self._measuring.show(moment)
         for field in (self._value, self._unit, self._angle):
             field.disabled = moment.locked
-        found = self._measuring.found
-        if found is not self._drawn:
-            self._drawn = found
+        found, busy = self._measuring.found, self._measuring.busy
+        if found is not self._drawn[0] or (found is None and busy != self._drawn[1]):
+            self._drawn = found, busy
             self._draw()
 
     # ---- what a person does
@@ -130,8 +130,7 @@ class CalibratePanel:
         if found is None:
             self._rows.value = self._fit.value = self._same.value = ""
             self._curve.clear()
-            if self._picture.frame is not None:
-                self._picture.clear("Press Measure at the right.")
+            self._picture.clear(UNDER_WAY if self._measuring.busy else _EMPTY)
             return
         disc, shape = found.disc, scaled(str(self._scale.value))
         pattern = disc.images["mean pattern"]

@@ -15,6 +15,8 @@ from pypty_nb.widgets import text
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.workspace import calibration
 
+#: What is said while it measures, at the buttons and in place of the pictures.
+UNDER_WAY = "Measuring disc, orientation and focus …"
 _NO_DATA = "Choose a file in step 1 first."
 
 
@@ -78,14 +80,20 @@ class Measuring:
         self._locked = moment.locked or not (moment.preset.data_path or moment.preset.dataset is not None)
         self._dress()
 
+    @property
+    def busy(self) -> bool:
+        """Whether it measures right now."""
+        return self._busy
+
     async def measure(self) -> None:
         """Measure everything that is not stated."""
         if self._busy or self._locked:
             return
         self._busy, data, started = True, self._data, time.monotonic()
-        self._say("Measuring disc, orientation and focus …")
+        self._say(UNDER_WAY)
         self._show_progress(0, 1)
         self._dress()
+        self._page.changed()
         try:
             found, side = await asyncio.to_thread(self._measured)
         except (ValueError, OSError) as error:

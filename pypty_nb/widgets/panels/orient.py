@@ -13,7 +13,7 @@ from pypty_nb.initialize.calibrate import Calibration
 from pypty_nb.initialize.calibrated import as_text
 from pypty_nb.initialize.orientation import Candidate
 from pypty_nb.widgets import colour, text
-from pypty_nb.widgets.panels.measuring import Measuring
+from pypty_nb.widgets.panels.measuring import UNDER_WAY, Measuring
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.panels.plots import Curve
 from pypty_nb.widgets.views.parts import unseen
@@ -78,6 +78,7 @@ class OrientPanel:
     def show(self, moment: Moment) -> None:
         """Show what has been measured, once it is new."""
         self._use_button.disabled = self._turn.disabled = moment.locked or not self._reading
+        self._empty.value = f"<div>{UNDER_WAY}</div>" if self._measuring.busy else _EMPTY
         found = self._measuring.found
         if found is not self._drawn:
             self._drawn = found

@@ -69,7 +69,9 @@ class ScanPicture:
             self._computing = None
 
     def _show(self, scene: Scene, residual: np.ndarray) -> None:
-        mean = float(residual.mean()) or 1.0
+        # no measured pattern is met exactly: nothing is left only of those the run leaves out
+        used = residual > 0 if residual.any() else np.ones(len(residual), bool)
+        mean = float(residual[used].mean()) or 1.0
         self.residual, self._relative = residual, residual / mean
         self._map = scan_map(self._relative, scene.point.positions if scene.point else None, scene.preset.scan_size)
         if self._map is None:
@@ -77,7 +79,7 @@ class ScanPicture:
             self._on_shown()
             return
         self._stage.settle(self.count, self.grid)
-        low, high = float(self._relative.min()), float(self._relative.max())
+        low, high = float(self._relative[used].min()), float(self._relative[used].max())
         self.range = f"<b>{text.number(low)}</b> to <b>{text.number(high)}</b>"
         caption = f"{self.range} × mean"
         limits = (low, max(high, low + 1e-9))
