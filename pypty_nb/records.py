@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 #: NumPy on the host, CuPy on a device; the engine works on either.
@@ -43,6 +43,12 @@ class Refinables:
     static_background: Array = None
     beam_current: Array = None
     aberrations_array: Array = None
+
+    def __repr__(self) -> str:
+        """Names, dtypes and shapes; the numbers would fill pages."""
+        held = {part.name: getattr(self, part.name) for part in fields(self)}
+        told = (f"{name}={value.dtype}{list(value.shape)}" for name, value in held.items() if value is not None)
+        return f"{type(self).__name__}({', '.join(told)})"
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ class EpochReport:
     search: LineSearchReport
     seconds: float
     warnings: tuple[str, ...] = ()
-    residual: Array = None
+    residual: Array = field(default=None, repr=False)
     point: Refinables = field(default_factory=Refinables)
     final: bool = False
     validation: float | None = None

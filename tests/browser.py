@@ -112,8 +112,9 @@ def open_page(browser, site: Site, query: str = "", width: int = 1366, height: i
     page.on("request", lambda request: record.requests.append(request.url))
     page.on("console", lambda message: _hear(record, message))
     page.on("pageerror", lambda error: record.complaints.append(str(error)))
+    page.set_default_timeout(PATIENCE_MS)
+    # the answer waits for a kernel, which takes its time where many share the machine
     page.goto(site.url + query, timeout=2 * PATIENCE_MS)
-    # a kernel and the application in it, on a machine that may be busy
     page.locator(wait).first.wait_for(timeout=2 * PATIENCE_MS)
     return page, record
 

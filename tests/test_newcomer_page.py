@@ -91,6 +91,7 @@ def calibrate(page) -> None:
     expect(page.locator(".pn-tile.cur")).to_contain_text("Flip y", timeout=PATIENCE_MS)
     told = page.locator(".pn-form").inner_text().replace("−", "-")
     assert float(re.search(r"Rotation\s+(-?[\d.]+) ±", told)[1]) == pytest.approx(-30, abs=5)
+    assert float(re.search(r"C10\s+(-?\d+) ±", told)[1]) == pytest.approx(-133_000, rel=0.1)
     button(page, "Accept").click()
     expect(step(page, "3 Orient")).to_contain_text("Positions given", timeout=PATIENCE_MS)
     expect(step(page, "2 Calibrate")).to_contain_text("300 kV, 3.100 Å per px")

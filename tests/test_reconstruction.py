@@ -76,6 +76,8 @@ def test_result_holds_the_final_state() -> None:
     assert result.report.final
     assert result.report.point.obj.shape == result.point.obj.shape == (45, 45, 1, 1)
     assert run_ptychography(Preset.from_dict(params)).report.loss == result.report.loss
+    # in a notebook's cell, shapes, not numbers
+    assert "probe=complex128[24, 24, 1]" in repr(result) and len(repr(result)) < 2000
 
 
 def test_async_for_gives_the_same() -> None:
