@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from pypty_nb import run_ptychography
-from pypty_nb.initialize import demo_preset
+from pypty_nb.engine import simulate
 from pypty_nb.runs import RunFolder
 from tests.browser import PATIENCE_MS, Site, button, end_runs, leave, open_page, served
+from tests.conftest import _tiny
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
@@ -111,6 +113,7 @@ def test_two_halves_give_a_resolution_and_a_quick_look_goes_on(browser, tmp_path
         expect(page.locator(".pn-run")).to_have_count(1, timeout=PATIENCE_MS)
         button(page, "Run two halves").click()
         expect(page.locator(".pn-frc")).to_contain_text("Å", timeout=4 * PATIENCE_MS)
+        expect(page.locator(".pn-saidof")).to_contain_text("Runs 002 and 003 are two halves of the same patterns.")
         expect(page.locator(".pn-against")).to_contain_text("A and B share no pattern, so this is the resolution.")
         expect(page.locator(".pn-run")).to_have_count(3)
         if os.environ.get("PYPTY_NB_TEST_SHOT"):
@@ -136,8 +139,14 @@ def test_two_halves_give_a_resolution_and_a_quick_look_goes_on(browser, tmp_path
 
 @pytest.fixture
 def tiny_root(tmp_path: Path) -> Path:
-    """A project folder with one short run on a grid large enough for a ring correlation."""
-    preset = demo_preset()
-    preset.update(epoch_max=6, output_folder=str(tmp_path / "runs" / "001"))
+    """A project folder with one short run on a grid just large enough for a ring correlation."""
+    preset = _tiny().copy()
+    grid = np.arange(8) * 3.0
+    positions = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
+    blurred = gaussian_filter(np.random.default_rng(9).standard_normal((38, 38)), 1.5)
+    truth = preset.copy()
+    truth.update(dataset=None, obj=np.exp(2j * blurred)[..., None, None], positions=positions, scan_size=(8, 8))
+    preset.update(dataset=np.rint(simulate(truth)), positions=positions, scan_size=(8, 8))
+    preset.update(output_folder=str(tmp_path / "runs" / "001"))
     run_ptychography(preset)
     return tmp_path

@@ -268,6 +268,7 @@ class ResultsPanel(ipywidgets.VBox):
         under_way = [entry for entry in (half, other) if entry.busy]
         if not under_way:
             if all(entry.last_loss is not None for entry in (half, other)):
+                self._tell("ok", f"Runs {half.run} and {other.run} are two halves of the same patterns.")
                 self._page.tasks.start(partial(self.compare, other.run))
         elif not self._page.workspace.runner.state.busy:
             self._page.tasks.start(partial(self._page.watch, under_way[0].path, stay=True))
