@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from PIL import Image
 
 from pypty_nb import Preset, run_ptychography
 from pypty_nb.widgets import app
-from pypty_nb.widgets.panels.compare import pair, share_patterns, table
-from pypty_nb.widgets.panels.ledger import AT_ONCE, NO_RUNS, Deeds, LedgerList, cells
+from pypty_nb.widgets.panels.compare import table
+from pypty_nb.widgets.panels.ledger import AT_ONCE, CHOSEN, NO_RUNS, Deeds, LedgerList, cells
+from pypty_nb.widgets.panels.together import said
+from pypty_nb.workspace.comparing import compare, share_patterns
 from pypty_nb.workspace.ledger import BROKEN, Entry, Ledger
 from tests.conftest import EPOCHS, _tiny
 
@@ -46,16 +49,25 @@ def rows(panel) -> dict[str, object]:
     return panel._list._rows
 
 
+async def until(true: Callable[[], object]) -> None:
+    for _ in range(1200):
+        if true():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen within a minute")
+
+
 def test_rows_newest_first_and_broken_ones_say_why(root: Path) -> None:
     async def main() -> None:
         page, panel = shown(root)
         await panel.refresh()
         assert list(rows(panel)) == ["003", "002", "001"]
         body = panel._list._body.children
-        assert [row.widget for row in rows(panel).values()] == list(body)
+        assert [row.widget for row in rows(panel).values()] == list(body[:-1])
         assert "broken: it has no params.json" in rows(panel)["003"]._cells.value
         assert "finished" in rows(panel)["002"]._cells.value and f">{EPOCHS}<" in rows(panel)["002"]._cells.value
-        assert rows(panel)["003"]._use.disabled and not rows(panel)["002"]._use.disabled
+        assert rows(panel)["003"]._open.disabled and not rows(panel)["002"]._open.disabled
+        assert panel._first == "002", "the newest that can be read is chosen"
         await panel.refresh()
         assert panel._list._body.children == body, "rows are kept"
         assert page._run_words(page.workspace.runner.state) == "3 runs"
@@ -67,8 +79,8 @@ def test_an_empty_project_says_so(tmp_path: Path) -> None:
     async def main() -> None:
         _, panel = shown(tmp_path)
         await panel.refresh()
-        assert panel._list._body.children[0].value == NO_RUNS
-        assert panel._export_run.disabled
+        assert panel._list._body.children[0].value.startswith(NO_RUNS)
+        assert panel._export._button.disabled and panel._chosen.render().children[-1].value == NO_RUNS
 
     asyncio.run(main())
 
@@ -85,21 +97,31 @@ def test_deleting_asks_once(root: Path) -> None:
     async def main() -> None:
         _, panel = shown(root)
         await panel.refresh()
-        row = rows(panel)["001"]
-        row._delete.click()
-        await asyncio.sleep(0.2)
-        assert (root / "runs" / "001").is_dir() and row._delete.description == "Really delete"
-        row._keep.click()
-        assert row._delete.description == "Delete"
-        row._delete.click()
-        row._delete.click()
-        for _ in range(100):
-            await asyncio.sleep(0.05)
-            if "001" not in rows(panel):
-                break
+        chosen = panel._chosen
+        panel._choose("001")
+        chosen._delete.click()
+        assert chosen._sure in chosen._buttons.children and (root / "runs" / "001").is_dir()
+        chosen._keep.click()
+        assert chosen._delete in chosen._buttons.children
+        chosen._delete.click()
+        panel._choose("002")
+        panel._choose("001")
+        assert chosen._delete in chosen._buttons.children, "another run is asked for anew"
+        chosen._delete.click()
+        chosen._sure.click()
+        await until(lambda: "001" not in rows(panel))
         assert not (root / "runs" / "001").exists() and list(rows(panel)) == ["003", "002"]
-        (kept,) = Ledger(root).trashed()
-        assert Ledger(root).restore(kept) == "001"
+        assert panel._undo in panel._telling.children and "lies in the trash" in panel._said.value
+        panel._undo.click()
+        await until(lambda: "001" in rows(panel))
+        assert panel._undo not in panel._telling.children and Ledger(root).trashed() == []
+        await panel.delete("001")
+        trash = panel._list._trash
+        trash.button.click()
+        (line,) = trash.box.children
+        line.children[-1].click()
+        await until(lambda: "001" in rows(panel))
+        assert trash.box.children == () and trash.button.layout.display == "none"
 
     asyncio.run(main())
 
@@ -118,29 +140,30 @@ def test_the_preset_of_a_run_is_taken(root: Path) -> None:
 def test_a_run_is_exported_into_its_folder(root: Path) -> None:
     async def main() -> None:
         _, panel = shown(root)
-        await panel._load_formats()
+        part = panel._export
+        await part.load()
         await panel.refresh()
         panel._choose("002")
-        assert panel._format.value and not panel._export_run.disabled
-        assert "png" in panel._format.options
-        panel._format.value = "png"
-        assert "PNG pictures" in panel._about.value
-        await panel.export_run()
+        assert part._format.value and not part._button.disabled
+        assert "png" in part._format.options
+        part._format.value = "png"
+        assert "PNG pictures" in part._about.value
+        await part.export_run()
         files = sorted((root / "runs" / "002" / "export").glob("*.png"))
-        assert files and all(file.name in panel._written.value for file in files)
-        assert "runs/002/export" in panel._written.value and str(root) not in panel._written.value
+        assert files and all(file.name in part._written.value for file in files)
+        assert "runs/002/export" in part._written.value and str(root) not in part._written.value
         assert np.asarray(Image.open(files[0])).std() > 0
         panel._choose("003")
-        await panel.export_run()
-        assert "err" in panel._written.value and not panel._export_run.disabled
+        await part.export_run()
+        assert "err" in part._written.value and not part._button.disabled
 
     asyncio.run(main())
 
 
 def test_two_runs_are_compared(root: Path) -> None:
-    found = pair(Ledger(root), "002", "001")
+    found = compare(Ledger(root), "002", "001")
     (change,) = found.changes
-    assert (change.name, change.before, change.after) == ("wolfe_c1_constant", "0.5", "0.25")
+    assert (change.name, change.before, change.after) == ("wolfe_c1_constant", "0.25", "0.5")
     assert table(found).index("0.25") < table(found).index("0.5<"), "A stands before B"
     assert found.shared and found.correlation is None and "too few rings" in found.problem
 
@@ -151,8 +174,15 @@ def test_a_comparison_on_the_page_and_one_that_cannot_be(root: Path) -> None:
         await panel.refresh()
         panel._choose("002")
         await panel.compare("001")
-        said = "".join(getattr(child, "value", "") for child in panel._comparison.render().children)
-        assert "0.25" in said and "Pictures of 15 × 14 px have too few rings" in said
+        told = "".join(getattr(child, "value", "") for child in panel._comparison.render().children)
+        assert "0.25" in told and "Pictures of 15 × 14 px have too few rings" in told
+        loss = panel._comparison._loss
+        assert [list(line.x) for line in loss._data._lines] == [list(range(EPOCHS + 1))] * 2
+        assert "B 001" in loss._data._names.text[1]
+        # too small to be laid on each other, each is shown by itself
+        pictures = panel._pictures
+        assert [picture.frame.source.shape for picture in pictures._loose] == [(15, 14)] * 2
+        assert "There is no A − B." in pictures._about.value and not pictures._linked
         assert [rows(panel)[run]._letter.value for run in ("002", "001")] == ["<b>A</b>", "<b>B</b>"]
         assert panel.words == "3 runs, comparing 2"
         await panel.compare("003")
@@ -171,8 +201,71 @@ def test_older_runs_are_a_click_away() -> None:
     def nothing(_run: str) -> None:
         return None
 
-    ledger = LedgerList(Deeds(nothing, nothing, nothing, nothing))
+    ledger = LedgerList(Deeds(nothing, nothing, nothing, nothing, lambda: None))
     ledger.show([Entry(f"{n:03d}", Path(f"{n:03d}"), state="finished") for n in range(1, AT_ONCE + 6)])
-    assert len(ledger._body.children) == AT_ONCE + 1 and next(iter(ledger._rows)) == f"{AT_ONCE + 5:03d}"
+    assert (
+        len(ledger.shown) == AT_ONCE
+        and ledger._more in ledger._body.children
+        and next(iter(ledger._rows)) == f"{AT_ONCE + 5:03d}"
+    )
     ledger._more.click()
-    assert len(ledger._body.children) == AT_ONCE + 5
+    assert len(ledger.shown) == AT_ONCE + 5 and ledger._more not in ledger._body.children
+
+
+def test_rows_show_a_picture_and_what_is_other_than_before(root: Path) -> None:
+    async def main() -> None:
+        _, panel = shown(root)
+        panel.enter()
+        await until(lambda: "001" in rows(panel) and "<img" in rows(panel)["001"]._picture.value)
+        first, second = rows(panel)["001"], rows(panel)["002"]
+        assert "Object phase of run 002" in second._picture.value
+        assert "0.25" in second._cells.value and "0.5 → 0.25" in second._cells.value
+        assert "<img" not in rows(panel)["003"]._picture.value
+        panel._choose("002")
+        panel._list._against.value = CHOSEN
+        await until(lambda: "0.25 → 0.5" in first._cells.value)
+        assert "→" not in second._cells.value, "a run differs from itself in nothing"
+
+    asyncio.run(main())
+
+
+def test_names_and_notes_are_written_from_the_page(root: Path) -> None:
+    async def main() -> None:
+        _, panel = shown(root)
+        await panel.refresh()
+        panel._choose("001")
+        panel._chosen._name.value = "<b>gold"
+        panel._chosen._note.value = "C10 off"
+        await until(lambda: Ledger(root).entry("001").note == "C10 off" and "&lt;b&gt;gold" in rows(panel)["001"]._cells.value)
+        assert Ledger(root).entry("001").name == "<b>gold"
+        panel._choose("002")
+        assert panel._chosen._name.value == panel._chosen._note.value == "" and Ledger(root).entry("002").name == ""
+
+    asyncio.run(main())
+
+
+def test_an_earlier_run_is_drawn_under_the_live_loss(root: Path) -> None:
+    async def main() -> None:
+        page, panel = shown(root)
+        await panel.refresh()
+        loss = page._quarters.shown[3]
+        assert [key for _, key in loss._beside.options] == ["", "002", "001"]
+        loss._beside.value = "001"
+        await until(lambda: loss._other is not None)
+        assert loss._other.name == "001" and len(loss._other.epochs) == EPOCHS + 1
+        shutil.rmtree(root / "runs" / "002")
+        await panel.refresh()
+        assert loss._beside.value == "001" and loss._other is not None, "it stays while others go"
+        loss._beside.value = ""
+        assert loss._other is None
+
+    asyncio.run(main())
+
+
+def test_what_is_said_of_runs_with_other_pixels(root: Path) -> None:
+    preset = _tiny().copy()
+    preset.update(pixel_size_x_A=0.5, epoch_max=1, output_folder=str(root / "runs" / "004"))
+    run_ptychography(preset)
+    assert "The pixels differ: 0.3 × 0.3 Å and 0.3 × 0.5 Å, so that there is no A − B." in said(
+        compare(Ledger(root), "001", "004")
+    )

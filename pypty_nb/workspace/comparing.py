@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,7 +74,10 @@ def compare(ledger: Ledger, first: str, second: str) -> Comparison:
     except (ParameterError, OSError) as error:
         problem = str(error)
     alone = (None, None) if phases is not None else (_alone(runs[0]), _alone(runs[1]))
-    losses = losses_of(runs[0]), losses_of(runs[1])
+    curves = [losses_of(run) for run in runs]
+    # both are seen to their ends
+    longest = Preset(epoch_max=max(curve.preset.epoch_max for curve in curves))
+    losses = replace(curves[0], preset=longest), replace(curves[1], preset=longest)
     return Comparison(first, second, changed, losses, phases, alone, correlation, problem, shared)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -119,6 +120,7 @@ class Ledger:
     def __init__(self, root: Path):
         self.runs = root.resolve() / RUNS
         self._read: dict[str, tuple[_Stamps, Entry, Standing | None]] = {}
+        self._noting = threading.Lock()
         self._outlines: dict[str, tuple[tuple[int, int], Outline]] = {}
 
     # ---- reading
@@ -213,11 +215,13 @@ class Ledger:
     # ---- inside
     def _note(self, run: str, **values: str) -> None:
         folder = self.open(run).path
-        try:
-            notes = read_notes(folder)
-        except RunFolderError:
-            notes = Notes()
-        write_notes(folder, replace(notes, **values))
+        # a name and a note may be written from two threads at once
+        with self._noting:
+            try:
+                notes = read_notes(folder)
+            except RunFolderError:
+                notes = Notes()
+            write_notes(folder, replace(notes, **values))
 
     def _outline(self, run: str) -> Outline:
         path = self.open(run).path / PRESET

@@ -114,7 +114,9 @@ def losses_of(folder: RunFolder) -> Scene:
     """The data term of a run, epoch by epoch, without its preset and its arrays: for a curve beside another run's."""
     rows = folder.losses()
     losses, _ = _terms(rows)
-    return Scene(Preset(), None, [int(row["epoch"]) for row in rows], losses, name=folder.path.name)
+    epochs = [int(row["epoch"]) for row in rows]
+    # no axis is longer than the curve
+    return Scene(Preset(epoch_max=max(epochs, default=1)), None, epochs, losses, name=folder.path.name)
 
 
 def stamp(folder: RunFolder) -> tuple[int, ...]:

@@ -38,7 +38,7 @@ def thumbnail(folder: Path) -> bytes | None:
         if kept.stat().st_mtime_ns >= newest:
             return kept.read_bytes()
     # a file that is being replaced, or damaged, has no picture now
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, EOFError):
         made = _png(_phase(folder))
         # the folder may be somebody else's, to be read alone
         with suppress(OSError), atomic(kept, durable=False) as temporary:

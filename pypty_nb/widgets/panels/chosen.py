@@ -67,17 +67,21 @@ class ChosenRun:
 
     def show(self, entry: Entry | None, *, locked: bool) -> None:
         """Show a run; ``None`` for none. `locked` is whether nothing may be started or taken now."""
-        if self._entry is None or entry is None or entry.run != self._entry.run:
-            self._asked = False
-        fresh = self._entry != entry
+        before = self._entry if self._entry is not None and entry is not None and entry.run == self._entry.run else None
+        self._asked = self._asked and before is not None
         self._entry, self._locked = entry, locked
         if entry is None:
             self._widget.children = (heading("Results", "pn-title"), heading(NO_RUNS, "pn-help"))
             return
-        if fresh:
-            self._setting = True
-            self._name.value, self._note.value = entry.name, entry.note
-            self._setting = False
+        self._setting = True
+        for field, known, value in (
+            (self._name, before and before.name, entry.name),
+            (self._note, before and before.note, entry.note),
+        ):
+            # what was typed since and is not written yet stays
+            if known != value:
+                field.value = value
+        self._setting = False
         words = entry.state + (f": {entry.problem}" if entry.problem else "")
         self._title.value, self._stands.value = f"Run {text.escape(entry.run)}", text.escape(text.sentence(words))
         self._about.value = text.escape(PROMOTED) if entry.quick else ""

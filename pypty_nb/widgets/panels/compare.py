@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -107,7 +108,7 @@ class CompareView:
             self._loss = Loss(stage=self._stage)
             self._loss.render().add_class("pn-pairloss")
         first, second = shown.losses
-        self._loss.compare(second)
+        self._loss.compare(replace(second, name=f"B {second.name}"))
         self._loss.update(first)
         return self._loss.render()
 

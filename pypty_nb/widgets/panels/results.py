@@ -14,15 +14,16 @@ from pypty_nb.widgets import text
 from pypty_nb.widgets.panels.chosen import ChosenRun, RunDeeds
 from pypty_nb.widgets.panels.compare import CompareView
 from pypty_nb.widgets.panels.export import ExportPart
-from pypty_nb.widgets.panels.ledger import BEFORE, NO_RUNS, Deeds, LedgerList
+from pypty_nb.widgets.panels.ledger import BEFORE, Deeds, LedgerList
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.panels.together import PairPictures
 from pypty_nb.workspace.comparing import compare
 from pypty_nb.workspace.differences import Change
-from pypty_nb.workspace.ledger import Entry, Ledger
+from pypty_nb.workspace.ledger import BROKEN, Entry, Ledger
 from pypty_nb.workspace.scene import Scene, losses_of
 from pypty_nb.workspace.thumbnails import thumbnail
 
+_NONE = "None yet. Open shows one there."
 #: While a run is going, its line is read again no more often than this.
 _EVERY_S = 1.0
 #: Epochs of a run under way after which its picture is made anew.
@@ -59,10 +60,10 @@ class ResultsPanel(ipywidgets.VBox):
         self._undo = ipywidgets.Button(description="Undo", tooltip="Bring the deleted run back")
         self._undo.on_click(lambda _button: page.tasks.start(partial(self.restore, self._undone)))
         self._telling = boxed(ipywidgets.HBox, "pn-telling", self._said)
-        self._run = heading(f'<span class="m">{NO_RUNS}</span>', "pn-table")
+        self._run = heading(f'<span class="m">{_NONE}</span>', "pn-table")
         refresh = ipywidgets.Button(description="Refresh", tooltip="Read the runs of the project folder again")
         refresh.on_click(lambda _button: page.tasks.start(self.refresh))
-        latest = (heading("Latest run", "pn-h"), self._run, boxed(ipywidgets.HBox, "pn-buttons", refresh))
+        latest = (heading("Run in the views", "pn-h"), self._run, boxed(ipywidgets.HBox, "pn-buttons", refresh))
         super().__init__([*self._export.parts, *latest])
         self.add_class("pn-formbody")
         page.stage.losses_of = self._losses_of
@@ -138,7 +139,8 @@ class ResultsPanel(ipywidgets.VBox):
         self._entries = entries
         runs = [entry.run for entry in entries]
         if self._first not in runs:
-            self._choose(runs[-1] if runs else "")
+            whole = [entry.run for entry in entries if entry.state != BROKEN]
+            self._choose((whole or runs or [""])[-1])
         if self._second and self._second not in runs:
             self._choose(self._first)
         self._list.show(entries, trashed)
@@ -266,6 +268,7 @@ class ResultsPanel(ipywidgets.VBox):
         under_way = [entry for entry in (half, other) if entry.busy]
         if not under_way:
             if all(entry.last_loss is not None for entry in (half, other)):
+                self._tell("ok", f"Runs {half.run} and {other.run} are two halves of the same patterns.")
                 self._page.tasks.start(partial(self.compare, other.run))
         elif not self._page.workspace.runner.state.busy:
             self._page.tasks.start(partial(self._page.watch, under_way[0].path, stay=True))

@@ -57,6 +57,7 @@ class Loss(View):
 
     def __init__(self, run: Any = None, *, stage: Stage | None = None, against: Any = None):
         self._other: Scene | None = scene_of(against) if against is not None else None
+        self._setting = False
         super().__init__(run, stage=stage)
 
     def compare(self, run: Any = None) -> None:
@@ -95,13 +96,20 @@ class Loss(View):
     def _offer(self) -> None:
         """Put the other runs into the menu; the one that is drawn stays as long as it is among them."""
         options = [(_NO_OTHER, ""), *self.stage.others]
-        chosen = self._beside.value if self._beside.value in [key for _, key in options] else ""
+        before = self._beside.value
+        chosen = before if before in [key for _, key in options] else ""
         if list(self._beside.options) != options:
-            with self._beside.hold_trait_notifications():
-                self._beside.options, self._beside.value = options, chosen
+            # another menu chooses its first line by itself
+            self._setting = True
+            self._beside.options, self._beside.value = options, chosen
+            self._setting = False
+            if before != chosen:
+                self.compare(None)
         self._beside.layout.display = None if self.stage.others else "none"
 
     def _chosen(self, change: Any) -> None:
+        if self._setting:
+            return
         if change["new"]:
             self.stage.tasks.start(partial(self._read, change["new"]))
         else:
