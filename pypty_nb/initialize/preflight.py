@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -46,12 +46,15 @@ class PreflightLine:
         Red cannot run.
     advice : str
         What to change; empty where nothing.
+    remedy : mapping of str to value
+        Parameters that follow the advice; empty where there is no obvious one.
     """
 
     name: str
     value: str
     standing: Standing = "ok"
     advice: str = ""
+    remedy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,8 @@ def _problem(sentence: str) -> PreflightLine:
     return PreflightLine(name if rest else "preset", what, "red", advice)
 
 
-def _judged(name: str, words: str, advice: str, *, amber: bool) -> PreflightLine:
-    return PreflightLine(name, words, "amber", advice) if amber else PreflightLine(name, words)
+def _judged(name: str, words: str, advice: str, *, amber: bool, remedy: Mapping[str, Any] | None = None) -> PreflightLine:
+    return PreflightLine(name, words, "amber", advice, remedy or {}) if amber else PreflightLine(name, words)
 
 
 def _data(trial: Trial) -> PreflightLine:
@@ -135,8 +138,18 @@ def _memory(trial: Trial, needed: int) -> PreflightLine:
     words += f", {_size(free)} of {_size(total)} free"
     advice = "lower hist_length or compute_batch, set default_dtype to single, or leave load_one_by_one on"
     if needed > total:
-        return PreflightLine("Memory", words, "red", advice)
-    return _judged("Memory", words, advice, amber=needed > _FILLED * free)
+        return PreflightLine("Memory", words, "red", advice, _less_memory(trial))
+    return _judged("Memory", words, advice, amber=needed > _FILLED * free, remedy=_less_memory(trial))
+
+
+def _less_memory(trial: Trial) -> dict[str, Any]:
+    """What of the parameters can save memory without another result: single precision, data read as needed, small batches."""
+    preset = trial.preset
+    wanted = {"default_dtype": "single", "load_one_by_one": True, "compute_batch": "auto"}
+    saved = {name: value for name, value in wanted.items() if preset[name] != value}
+    if preset.compute_batch == "auto" and not saved:
+        saved["compute_batch"] = 1
+    return saved
 
 
 def _time(trial: Trial, seconds: float) -> PreflightLine:
@@ -167,8 +180,9 @@ def _dose(trial: Trial) -> PreflightLine:
     step = _step(trial)
     dose = f", {counts / step**2:.3g} a square ångström" if step > 0 else ""
     words = f"{counts:.3g} counts a pattern{dose} (electrons, where the detector counts them)"
+    remedy = {"algorithm": "ml" if trial.preset.masks is None else "poisson_compressed"}
     if counts < _FEW_COUNTS and trial.preset.algorithm != "ml":
-        return PreflightLine("Dose", words, "amber", "so few counts are Poisson's: set algorithm to ml")
+        return PreflightLine("Dose", words, "amber", "so few counts are Poisson's: set algorithm to ml", remedy)
     return PreflightLine("Dose", words)
 
 
@@ -224,7 +238,8 @@ def _band(trial: Trial) -> PreflightLine:
         return PreflightLine("Sampling", words)
     quarter = math.ceil(max(layout.window) / 4)
     pad = f"raise data_pad to {quarter} px, with the pixel size that goes with it, or" if not layout.pad else "raise"
-    return PreflightLine("Sampling", words, "amber", f"no model can reach these: {pad} damping_cutoff_multislice towards 1")
+    advice = f"no model can reach these: {pad} damping_cutoff_multislice towards 1"
+    return PreflightLine("Sampling", words, "amber", advice, {"damping_cutoff_multislice": 1.0})
 
 
 def _slices(trial: Trial, angle: float) -> PreflightLine:
@@ -238,10 +253,17 @@ def _slices(trial: Trial, angle: float) -> PreflightLine:
     words = f"{optics.slices} slices, {thickest:.3g} Å apart; {words}"
     if thickest > depth:
         total = sum(optics.distances) if len(optics.distances) > 1 else optics.slices * thickest
-        return PreflightLine(
-            "Thickness", words, "amber", f"take {math.ceil(total / depth)} slices or more for these {total:.3g} Å"
-        )
+        count = math.ceil(total / depth)
+        advice = f"take {count} slices or more for these {total:.3g} Å"
+        return PreflightLine("Thickness", words, "amber", advice, _sliced(trial, count, total))
     return PreflightLine("Thickness", words)
+
+
+def _sliced(trial: Trial, count: int, total: float) -> dict[str, Any]:
+    """`count` slices for a thickness of `total` Å; an object given slice by slice is not to be cut anew."""
+    if trial.preset.obj.shape[2] > 1:
+        return {}
+    return {"num_slices": count, "slice_distances": np.array([total / count])}
 
 
 def _step(trial: Trial) -> float:
