@@ -236,10 +236,27 @@ def _band(trial: Trial) -> PreflightLine:
     words = f"pixels of {_pair(geometry.pixel_size)} Å; {100 * share:.2g} % of the counts lie beyond the band limit"
     if share <= _BEYOND_BAND:
         return PreflightLine("Sampling", words)
-    quarter = math.ceil(max(layout.window) / 4)
+    quarter = layout.upsample * math.ceil(max(layout.window) / 4 / layout.upsample)
     pad = f"raise data_pad to {quarter} px, with the pixel size that goes with it, or" if not layout.pad else "raise"
     advice = f"no model can reach these: {pad} damping_cutoff_multislice towards 1"
-    return PreflightLine("Sampling", words, "amber", advice, {"damping_cutoff_multislice": 1.0})
+    return PreflightLine("Sampling", words, "amber", advice, _wider(trial, 0 if layout.pad else quarter))
+
+
+def _wider(trial: Trial, pad: int) -> dict[str, Any]:
+    """Patterns padded by `pad`, with what is counted in the object's pixels; arrays given on their grid cannot follow."""
+    preset, window = trial.preset, trial.outline.setup.layout.window
+    if not pad or isinstance(preset.probe, np.ndarray) or preset.obj.shape[:2] != (1, 1) or preset.beam_ctf is not None:
+        return {"damping_cutoff_multislice": 1.0}
+    scale = np.array([(length + 2 * pad) / length for length in window])
+    remedy = {
+        "data_pad": pad,
+        "pixel_size_y_A": preset.pixel_size_y_A / float(scale[0]),
+        "pixel_size_x_A": preset.pixel_size_x_A / float(scale[1]),
+        "positions": preset.positions * scale,
+    }
+    if preset.aperture_mask is not None and preset.aperture_mask.shape == window:
+        remedy["aperture_mask"] = np.pad(preset.aperture_mask, pad)
+    return remedy
 
 
 def _slices(trial: Trial, angle: float) -> PreflightLine:
