@@ -395,7 +395,7 @@ def test_a_remedy_does_what_the_line_asks(demo: Preset, values: dict[str, Any], 
 
 def test_padding_as_a_remedy_keeps_the_scan(demo: Preset) -> None:
     """The object's pixels become finer, the positions in Å and the detector's pixel stay."""
-    preset = changed(demo, data_pad=0, probe=None, obj=np.ones((1, 1, 1, 1), complex), damping_cutoff_multislice=0.3)
+    preset = changed(demo, data_pad=0, probe=None, obj=np.ones((1, 1, 1, 1), complex), damping_cutoff_multislice=0.2)
     remedy = lines(preset)["Sampling"].remedy
     assert set(remedy) >= {"data_pad", "pixel_size_y_A", "pixel_size_x_A", "positions"}
     padded = changed(preset, **remedy)

@@ -116,11 +116,11 @@ class CheckPanel:
 
 def remedy_words(line: PreflightLine) -> str:
     """What the remedy of a line sets, each field by its label; arrays without their numbers."""
-    return ", ".join(
-        str(FIELDS[name].label)
-        + ("" if isinstance(value, np.ndarray) and value.size > 1 else f" to {shown(FIELDS[name], value)}")
-        for name, value in line.remedy.items()
-    )
+    words = []
+    for name, value in line.remedy.items():
+        label, large = str(FIELDS[name].label), isinstance(value, np.ndarray) and value.size > 1
+        words.append(label if large else f"{label} to {shown(FIELDS[name], value)}")
+    return ", ".join(words)
 
 
 def summary(report: PreflightReport) -> str:
