@@ -42,7 +42,7 @@ def test_the_keys_are_those_of_the_original() -> None:
         PLRotation_deg flip_ky data_pad upsample_pattern total_thickness num_slices num_obj_modes obj_phase_sigma plot
         print_flag save_preprocessing_files chemical_formula sample_name
     """
-    assert set(KEYS) == {*words.split(), "bad_pixels"}
+    assert set(KEYS) == {*words.split(), "bad_pixels", "data_axes"}
 
 
 def test_a_preset_is_calibrated() -> None:

@@ -103,6 +103,27 @@ def test_patterns_in_one_row_ask_for_the_scan(page, site: Site):
     expect(step(page, "1 Data")).not_to_contain_text("Confirm", timeout=PATIENCE_MS)
 
 
+def test_axes_that_the_file_has_otherwise(page, site: Site):
+    """Detector first: named anew, the picture is of the scan; one axis reversed; taken back."""
+    data = np.random.default_rng(3).poisson(2.0, (5, 6, 32, 24)).astype(np.uint16)
+    data[1, 2] += 40
+    np.save(site.root / "turned.npy", data.transpose(2, 3, 0, 1))
+    open_file(page, "turned.npy")
+    page.get_by_text("pattern 5 × 6 px").wait_for(timeout=PATIENCE_MS)
+    page.locator(".pn-look canvas").nth(1).wait_for(timeout=PATIENCE_MS)
+    page.get_by_label("Axis 1 of the file").select_option("ky")
+    page.get_by_text("scan x, scan y").or_(page.get_by_text("ky, scan x, scan y, kx")).first.wait_for(timeout=PATIENCE_MS)
+    page.get_by_label("Axis 2 of the file").select_option("kx")
+    page.get_by_text("pattern 32 × 24 px").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("30 patterns").first.wait_for(timeout=PATIENCE_MS)
+    assert page.get_by_role("spinbutton", name="Scan points, rows").input_value() == "5"
+    page.get_by_role("checkbox", name="reversed").first.check()
+    expect(page.get_by_role("checkbox", name="reversed").first).to_be_checked(timeout=PATIENCE_MS)
+    button(page, "Confirm").click()
+    expect(step(page, "1 Data")).not_to_contain_text("Confirm", timeout=PATIENCE_MS)
+    assert broken(page) == 0
+
+
 @pytest.mark.parametrize(("width", "height"), [(1366, 640), (2560, 1440)])
 def test_the_steps_fit(browser, site: Site, width: int, height: int):
     """Nothing scrolls and no button is cut on the steps before a run, with data in them."""

@@ -371,3 +371,37 @@ def test_detectors_and_scans_that_are_not_square(window: tuple[int, int]) -> Non
     padded = changed(start, data_pad=4, probe=np.pad(probe, ((4, 4), (4, 4), (0, 0))))
     losses = [report.loss for report in Reconstruction(padded)]
     assert losses[-1] < 0.2 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"data_multiplier": 1e-4}, "Dose"),
+        ({"num_slices": 2, "slice_distances": [3000.0]}, "Thickness"),
+        ({"damping_cutoff_multislice": 0.2}, "Sampling"),
+    ],
+)
+def test_a_remedy_does_what_the_line_asks(demo: Preset, values: dict[str, Any], name: str) -> None:
+    """Applied, the line is in order, and nothing that was is out of it."""
+    preset = changed(demo, **values)
+    before = lines(preset)
+    assert before[name].standing == "amber" and before[name].remedy
+    after = lines(changed(preset, **before[name].remedy))
+    assert after[name].standing == "ok", after[name]
+    assert not after[name].remedy
+    assert {line.name for line in after.values() if line.standing != "ok"} < {
+        line.name for line in before.values() if line.standing != "ok"
+    }
+
+
+def test_padding_as_a_remedy_keeps_the_scan(demo: Preset) -> None:
+    """The object's pixels become finer, the positions in Å and the detector's pixel stay."""
+    preset = changed(demo, data_pad=0, probe=None, obj=np.ones((1, 1, 1, 1), complex), damping_cutoff_multislice=0.2)
+    remedy = lines(preset)["Sampling"].remedy
+    assert set(remedy) >= {"data_pad", "pixel_size_y_A", "pixel_size_x_A", "positions"}
+    padded = changed(preset, **remedy)
+    sizes = [np.array([p.pixel_size_y_A, p.pixel_size_x_A]) for p in (preset, padded)]
+    np.testing.assert_allclose(padded.positions * sizes[1], preset.positions * sizes[0])
+    side = preset.dataset.shape[-1]
+    assert (side + 2 * padded.data_pad) * sizes[1][1] == pytest.approx(side * sizes[0][1])
+    assert preflight(padded).can_run

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pypty_nb.params.errors import ParameterError
-from pypty_nb.params.fields import Array, Boolean, Choice, Field, Integer, Number, Numbers, Pairs, Path
+from pypty_nb.params.fields import Array, Axes, Boolean, Choice, Field, Integer, Number, Numbers, Pairs, Path
 from pypty_nb.params.schedule import Schedule
 from pypty_nb.params.tables import TABLES, Table
 from pypty_nb.params.tables.aliases import ALIASES
@@ -179,6 +179,7 @@ BEYOND: dict[str, list[Row]] = {
         Row("use_padded_intensity", Boolean, True),
         Row("scan_step_A", Number, None),
         Row("bad_pixels", Array, None),
+        Row("data_axes", Axes, ""),
     ],
     "Saving": [
         Row("strip_dataset_from_params", Boolean, True),
@@ -330,6 +331,9 @@ REFUSED: list[tuple[str, Any]] = [
     ("update_obj", 0.5),
     ("validation_fraction", 1),
     ("bad_pixels", [1, 2]),
+    ("data_axes", "y, x"),
+    ("data_axes", "ky, ky, scan_y, scan_x"),
+    ("data_axes", 3),
     ("bad_pixels", [[0.5, 1]]),
     ("compute_batch", 0),
     ("memory_saturation", 0),

@@ -22,7 +22,7 @@ commands = typer.Typer()
 
 InFile = Annotated[Path, typer.Argument(metavar="FILE", help="File of patterns, of any format that is read.")]
 DatasetPath = Annotated[str | None, typer.Option("--dataset", help="Path of the patterns in an HDF5 file.")]
-Axes = Annotated[str | None, typer.Option(help="The axes in the file's order, such as ky,kx,scan_y,scan_x.")]
+Axes = Annotated[str | None, typer.Option(help="The axes in the file's order, such as ky,kx,scan_y,-scan_x; a minus reverses.")]
 ScanSize = Annotated[str | None, typer.Option(help="Scan positions Y,X.")]
 Shape = Annotated[str | None, typer.Option(help="Lengths of the axes of a file of plain numbers.")]
 Dtype = Annotated[str | None, typer.Option(help="Type of a number in it, such as uint16 or '>u2'.")]
@@ -146,7 +146,10 @@ def preflight(preset: Annotated[Path, typer.Argument(help="Preset (.json).")]) -
 
 
 def _say_dataset(found: SourceDataset) -> None:
-    lengths = ", ".join(f"{axis} {length}" for axis, length in zip(found.axes, found.source_shape, strict=True))
+    back = (f" {'reversed' * (axis in found.reversed_axes)}".rstrip() for axis in found.axes)
+    lengths = ", ".join(
+        f"{axis} {length}{turned}" for axis, length, turned in zip(found.axes, found.source_shape, back, strict=True)
+    )
     OUT.print(f"{escape(found.name)}: {found.shape[0]} patterns of {found.shape[1]} × {found.shape[2]}, {found.dtype}")
     OUT.print(f"axes {lengths}" + ("" if found.scan_shape else "; no scan size is stated"))
     _say_metadata(found.metadata)

@@ -9,10 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
-from pypty_nb.data.metadata import Facts, Found, Metadata
+from pypty_nb.data.metadata import Facts, Found, Metadata, as_read
+from pypty_nb.params.fields import AXES
 
-#: What the axes of a source are called; "1" is one of length 1 that means nothing.
-AXES = ("scan_y", "scan_x", "pattern", "ky", "kx", "1")
 _LAYOUTS = {2: ("pattern", "detector"), 3: ("pattern", "ky", "kx"), 4: ("scan_y", "scan_x", "ky", "kx")}
 
 
@@ -66,7 +65,7 @@ class Stated:
     dataset : str, optional
         Path of the dataset in an HDF5 file.
     axes : tuple of str, optional
-        What the axes of the source are, in its order, out of `AXES`.
+        What the axes of the source are, in its order, out of `AXES`, each with a minus before it where it is reversed.
     scan_size : tuple of int, optional
         (y, x) positions.
     shape, dtype, offset : optional
@@ -102,6 +101,8 @@ class SourceDataset:
     ----------
     axes : tuple of str
         What the axes of the source are, as they are read.
+    reversed_axes : frozenset of str
+        Those that are read from their end.
     source_shape : tuple of int
         Their lengths.
 
@@ -124,12 +125,16 @@ class SourceDataset:
         self.name, self._source = name, source
         self.source_shape, self.dtype = tuple(int(n) for n in source.shape or ()), np.dtype(source.dtype)
         self.axes = self._named(stated, axes)
+        self.reversed_axes = frozenset(axis[1:] for axis in stated.axes or () if axis.startswith("-"))
         lengths = dict(zip(self.axes, self.source_shape, strict=True))
         self._grid = "scan_x" in self.axes
         self._order = ("scan_y", "scan_x", "ky", "kx") if self._grid else _LAYOUTS[2 if stated.signals else 3]
         count = lengths["scan_y"] * lengths["scan_x"] if self._grid else lengths["pattern"]
         self.shape = (count, *(lengths[axis] for axis in self._order[-1 if stated.signals else -2 :]))
         self.metadata: Metadata = dict(metadata or {})
+        if stated.axes is not None:
+            proposed = _proposed(self.source_shape, axes)
+            self.metadata = as_read(self.metadata, (proposed, self.source_shape), (self.axes, self.reversed_axes))
         own = (lengths["scan_y"], lengths["scan_x"]) if self._grid else None
         self.scan_shape = self._scan_shape(stated, own)
 
@@ -143,12 +148,33 @@ class SourceDataset:
         """
         indices = np.asarray(indices)
         try:
-            return self._read_grid(indices) if self._grid else self._block({"pattern": as_slice(indices)})
+            return self._read(indices)
         except DataError:
             raise
         except Exception as error:  # what libraries raise on a file damaged or gone cannot be foreseen; it is told
             place = f"patterns {indices[0]} to {indices[-1]}"
             raise DataError(f"{self.name}: {place} cannot be read: {one_line(error)}") from error
+
+    def _read(self, indices: np.ndarray) -> np.ndarray:
+        places, ranks = self._places(indices), slice(None)
+        if places is not indices:
+            # sources are read in their own order
+            order = np.argsort(places)
+            places, ranks = places[order], np.argsort(order)
+        patterns = self._read_grid(places) if self._grid else self._block({"pattern": as_slice(places)})
+        steps = (-1 if axis in self.reversed_axes else 1 for axis in ("ky", "kx"))
+        return patterns[ranks][(slice(None), *(slice(None, None, step) for step in steps))[: patterns.ndim]]
+
+    def _places(self, indices: np.ndarray) -> np.ndarray:
+        """Where patterns `indices` are, where an axis of the scan is not reversed."""
+        back = self.reversed_axes - {"ky", "kx"}
+        if not back:
+            return indices
+        names = ("scan_y", "scan_x") if self._grid else ("pattern",)
+        lengths = tuple(self.source_shape[self.axes.index(axis)] for axis in names)
+        places = np.unravel_index(indices, lengths)
+        turned = [n - 1 - at if axis in back else at for axis, n, at in zip(names, lengths, places, strict=True)]
+        return np.ravel_multi_index(turned, lengths)
 
     def _read_grid(self, indices: np.ndarray) -> np.ndarray:
         columns = self.source_shape[self.axes.index("scan_x")]
@@ -172,17 +198,16 @@ class SourceDataset:
         if stated.axes is not None:
             check_axes(stated.axes, shape, self.name)
             check_numbers(shape, self.dtype, self.name)
-            return tuple(stated.axes)
+            return tuple(axis.removeprefix("-") for axis in stated.axes)
         if proposed is not None and len(proposed) == len(shape) and not stated.signals:
             check_numbers(shape, self.dtype, self.name)
             return tuple(proposed)
-        long = [axis for axis, length in enumerate(shape) if length != 1 or axis >= len(shape) - 2]
-        if len(shape) < 5 or len(long) not in (3, 4) or stated.signals:
+        usual = _proposed(shape, None)
+        if len(shape) < 5 or not usual or stated.signals:
             check_layout(shape, self.dtype, self.name, signals=stated.signals)
             return _LAYOUTS[len(shape)]
         check_numbers(shape, self.dtype, self.name)
-        names = dict(zip(long, _LAYOUTS[len(long)], strict=True))
-        return tuple(names.get(axis, "1") for axis in range(len(shape)))
+        return usual
 
     def _scan_shape(self, stated: Stated, own: tuple[int, int] | None) -> tuple[int, int] | None:
         found = self.metadata.get("scan_size")
@@ -200,10 +225,21 @@ class SourceDataset:
         return size
 
 
+def _proposed(shape: tuple[int, ...], axes: Sequence[str] | None) -> tuple[str, ...]:
+    """The names that a file gives its axes, or the usual ones; none where it has too many or too few."""
+    if axes is not None and len(axes) == len(shape):
+        return tuple(axes)
+    # of many axes, those of length 1 before the detector's mean nothing
+    kept = len(shape) - 2 if len(shape) > 4 else 0
+    long = [axis for axis, length in enumerate(shape) if length != 1 or axis >= kept]
+    names = dict(zip(long, _LAYOUTS.get(len(long), ()), strict=False))
+    return tuple(names.get(axis, "1") for axis in range(len(shape))) if names else ()
+
+
 def _breaks(x: np.ndarray, y: np.ndarray, columns: int) -> np.ndarray:
     """Where another rectangle of the scan begins: whole rows that follow each other are one, else the part of each row."""
     starts = np.flatnonzero(np.diff(y)) + 1
-    lengths = np.diff([0, *starts, len(y)])
+    lengths = np.diff(np.concatenate([[0], starts, [len(y)]]))
     whole = lengths == columns
     return starts[~(whole[1:] & whole[:-1] & (np.diff(y)[starts - 1] == 1))]
 
@@ -250,6 +286,7 @@ def check_numbers(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
 def check_axes(axes: Sequence[str], shape: tuple[int, ...], name: str) -> None:
     """Raise a `DataError` where `axes` cannot name those of an array of `shape`."""
     said = ", ".join(axes)
+    axes = [axis.removeprefix("-") for axis in axes]
     if len(axes) != len(shape):
         raise DataError(f"{name}: axes: {said} are {len(axes)}, the data have {len(shape)}, shape {shape}")
     unknown = [axis for axis in axes if axis not in AXES]

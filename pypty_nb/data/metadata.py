@@ -49,6 +49,9 @@ KEYS: dict[str, tuple[str, str]] = {
     "mask": ("", "detector pixels that count, (ky, kx), bool"),
 }
 _SIGNED = {"defocus", "PLRotation_deg", "scan_rotation_deg"}
+#: What axes that are turned or named otherwise make meaningless.
+_TURNED = {"PLRotation_deg", "scan_rotation_deg"}
+_OF_AXES = {"scan_step_A", "rez_pixel_size_mrad", "rez_pixel_size_A"}
 _ARRAYS = {"positions", "positions_px", "mask", "scan_size"}
 
 _LENGTHS = {"m": 1e10, "mm": 1e7, "um": 1e4, "µm": 1e4, "μm": 1e4, "nm": 10.0, "pm": 0.01, "a": 1.0, "å": 1.0, "ang": 1.0}
@@ -141,3 +144,57 @@ def as_text(value: Any) -> str:
         return " × ".join(map(str, value))
     number = as_number(value)
     return str(value) if number is None else f"{number:.6g}"
+
+
+def as_read(
+    metadata: Metadata, source: tuple[Sequence[str], Sequence[int]], stated: tuple[Sequence[str], frozenset[str]]
+) -> dict[str, Found]:
+    """Facts of a file whose axes are read as a person states them.
+
+    Arrays are turned with the axes they follow; what no longer holds is left out.
+
+    Parameters
+    ----------
+    metadata : Metadata
+    source : names that the file gives its axes, and their lengths
+    stated : names that they are read under, and those that are reversed
+    """
+    (proposed, lengths), (names, back) = source, stated
+    if tuple(proposed) == tuple(names) and not back:
+        return dict(metadata)
+    detector = _turn(proposed, lengths, names, back, ("ky", "kx"))
+    scan = _turn(proposed, lengths, names, back, ("scan_y", "scan_x") if "scan_y" in names else ("pattern",))
+    out = {}
+    for key, found in metadata.items():
+        if key == "mask":
+            if detector is not None and np.shape(found.value) == detector.shape:
+                out[key] = Found(np.asarray(found.value).ravel()[detector.turned], found.source)
+        elif key in ("positions", "positions_px"):
+            if scan is not None and len(found.value) == scan.turned.size:
+                out[key] = Found(np.asarray(found.value)[scan.turned.ravel()], found.source)
+        elif key == "scan_size":
+            if scan is not None:
+                out[key] = Found(scan.turned.shape if scan.turned.ndim == 2 else found.value, found.source)
+        elif key not in _TURNED and (detector is not None or key not in _OF_AXES):
+            out[key] = found
+    return out
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """How two axes lie: their lengths as the file has them, and for every place now its number there."""
+
+    shape: tuple[int, ...]
+    turned: np.ndarray
+
+
+def _turn(
+    proposed: Sequence[str], lengths: Sequence[int], names: Sequence[str], back: frozenset[str], wanted: tuple[str, ...]
+) -> _Turn | None:
+    """How the axes `wanted` lie; None where they are others than the file proposes."""
+    before, now = ([list(order).index(axis) if axis in order else -1 for axis in wanted] for order in (proposed, names))
+    if sorted(before) != sorted(now) or -1 in now:
+        return None
+    shape = tuple(int(lengths[place]) for place in before)
+    turned = np.arange(int(np.prod(shape))).reshape(shape).transpose([before.index(place) for place in now])
+    return _Turn(shape, turned[tuple(slice(None, None, -1 if axis in back else 1) for axis in wanted)])

@@ -96,8 +96,8 @@ def repair(patterns: np.ndarray, bad: np.ndarray) -> np.ndarray:
         # bad pixels are zero here, so that what they hold, NaN too, adds nothing
         for step in np.ndindex(2 * reach + 1, 2 * reach + 1):
             places = left + step - reach
-            inside: np.ndarray = ((places >= 0) & (places < bad.shape)).all(axis=1)
-            y, x = np.where(inside[:, None], places, 0).T
+            inside = np.all((places >= 0) & (places < bad.shape), axis=1, keepdims=True)[:, 0]
+            y, x = (places * inside[:, None]).T
             good = inside & ~bad[y, x]
             total += out[:, y, x] * good
             count += good

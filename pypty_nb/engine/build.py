@@ -170,7 +170,7 @@ def open_measurements(preset: Preset) -> Dataset:
     if preset.dataset is not None:
         dataset = ArrayDataset(preset.dataset, signals=signals)
     else:
-        dataset = open_dataset(preset.data_path, signals=signals)
+        dataset = open_dataset(preset.data_path, axes=preset.data_axes or None, signals=signals)
     if signals and dataset.shape[1] != len(preset.masks):
         raise ParameterError(f"masks: has {len(preset.masks)} detectors; the data hold {dataset.shape[1]} signals a pattern")
     return dataset

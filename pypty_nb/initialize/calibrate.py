@@ -127,7 +127,8 @@ class _Session:
                 "recon_type: near-field data show no bright-field disc to calibrate with; set their preset by hand"
             )
         self.given, self.start, self.stages = given, start, stages
-        self.raw = open_measurement(given)
+        self.axes = start.data_axes if given.data_axes is None else given.data_axes
+        self.raw = open_measurement(given, self.axes)
         self.flip = start.flip_ky if given.flip_ky is None else given.flip_ky
         self.dataset: Dataset = self.raw
         self.bad_pixels: np.ndarray | None = None
@@ -387,7 +388,7 @@ class _Session:
         found = preset_values(self.given, self.start, self.values, disc, self.matrix)
         self.values.update(found.values)
         self.warnings.extend(text for text in found.warnings if text not in self.warnings)
-        preset.update(found.parameters | {"flip_ky": self.flip, "bad_pixels": self.bad_pixels})
+        preset.update(found.parameters | {"flip_ky": self.flip, "bad_pixels": self.bad_pixels, "data_axes": self.axes})
         return preset
 
 

@@ -28,6 +28,8 @@ class Experiment:
     Attributes
     ----------
     data_path : path
+    data_axes : str
+        What the axes of the file are, in its order, a reversed one with a minus: "ky, kx, scan_y, -scan_x".
     dataset : array, (pattern, ky, kx) or (scan_y, scan_x, ky, kx)
         Wins over the path.
     masks : float array, (detector, ky, kx)
@@ -77,6 +79,7 @@ class Experiment:
     """
 
     data_path: Any = None
+    data_axes: str | None = None
     dataset: Any = None
     masks: Any = None
     output_folder: Any = None
@@ -252,6 +255,7 @@ def _truth(value: Any) -> bool:
 _positive = _number(0, above=True)
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "data_path": _text,
+    "data_axes": str,
     "dataset": np.asarray,
     "masks": _array(None, None, None),
     "output_folder": _text,

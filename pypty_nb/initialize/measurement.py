@@ -11,8 +11,8 @@ from pypty_nb.initialize.experiment import Experiment
 from pypty_nb.params import ParameterError
 
 
-def open_measurement(given: Experiment) -> Dataset:
-    """The data set that an experiment names, before flipping.
+def open_measurement(given: Experiment, axes: str = "") -> Dataset:
+    """The data set that an experiment names, before flipping; a file's axes are `axes`, where any are named.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def open_measurement(given: Experiment) -> Dataset:
         return ArrayDataset(given.dataset, signals=signals)
     if not given.data_path:
         raise ParameterError("data_path: no measurements are given; name a file, or give an array as dataset")
-    return open_dataset(given.data_path, signals=signals)
+    return open_dataset(given.data_path, axes=axes or None, signals=signals)
 
 
 class Repaired:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -50,12 +50,15 @@ class PreflightLine:
         Red cannot run.
     advice : str
         What to change; empty where nothing.
+    remedy : mapping of str to value
+        Parameters that follow the advice; empty where there is no obvious one.
     """
 
     name: str
     value: str
     standing: Standing = "ok"
     advice: str = ""
+    remedy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,8 @@ def _problem(sentence: str) -> PreflightLine:
     return PreflightLine(name if rest else "preset", what, "red", advice)
 
 
-def _judged(name: str, words: str, advice: str, *, amber: bool) -> PreflightLine:
-    return PreflightLine(name, words, "amber", advice) if amber else PreflightLine(name, words)
+def _judged(name: str, words: str, advice: str, *, amber: bool, remedy: Mapping[str, Any] | None = None) -> PreflightLine:
+    return PreflightLine(name, words, "amber", advice, remedy or {}) if amber else PreflightLine(name, words)
 
 
 def _data(trial: Trial) -> PreflightLine:
@@ -139,8 +142,18 @@ def _memory(trial: Trial, needed: int) -> PreflightLine:
     words += f", {_size(free)} of {_size(total)} free"
     advice = "lower hist_length or compute_batch, set default_dtype to single, or leave load_one_by_one on"
     if needed > total:
-        return PreflightLine("Memory", words, "red", advice)
-    return _judged("Memory", words, advice, amber=needed > _FILLED * free)
+        return PreflightLine("Memory", words, "red", advice, _less_memory(trial))
+    return _judged("Memory", words, advice, amber=needed > _FILLED * free, remedy=_less_memory(trial))
+
+
+def _less_memory(trial: Trial) -> dict[str, Any]:
+    """What of the parameters can save memory without another result: single precision, data read as needed, small batches."""
+    preset = trial.preset
+    wanted = {"default_dtype": "single", "load_one_by_one": True, "compute_batch": "auto"}
+    saved = {name: value for name, value in wanted.items() if preset[name] != value}
+    if preset.compute_batch == "auto" and not saved:
+        saved["compute_batch"] = 1
+    return saved
 
 
 def _time(trial: Trial, seconds: float) -> PreflightLine:
@@ -180,8 +193,9 @@ def _dose(trial: Trial) -> PreflightLine:
     step = _step(trial)
     dose = f", {counts / step**2:.3g} a square ångström" if step > 0 else ""
     words = f"{float(f'{counts:.3g}'):g} counts a pattern{dose} (electrons, where the detector counts them)"
+    remedy = {"algorithm": "ml" if trial.preset.masks is None else "poisson_compressed"}
     if counts < _FEW_COUNTS and trial.preset.algorithm != "ml":
-        return PreflightLine("Dose", words, "amber", "so few counts are Poisson's: set algorithm to ml")
+        return PreflightLine("Dose", words, "amber", "so few counts are Poisson's: set algorithm to ml", remedy)
     return PreflightLine("Dose", words)
 
 
@@ -235,9 +249,27 @@ def _band(trial: Trial) -> PreflightLine:
     words = f"pixels of {_pair(geometry.pixel_size)} Å; {100 * share:.2g} % of the counts lie beyond the band limit"
     if share <= _BEYOND_BAND:
         return PreflightLine("Sampling", words)
-    quarter = math.ceil(max(layout.window) / 4)
+    quarter = layout.upsample * math.ceil(max(layout.window) / 4 / layout.upsample)
     pad = f"raise data_pad to {quarter} px, with the pixel size that goes with it, or" if not layout.pad else "raise"
-    return PreflightLine("Sampling", words, "amber", f"no model can reach these: {pad} damping_cutoff_multislice towards 1")
+    advice = f"no model can reach these: {pad} damping_cutoff_multislice towards 1"
+    return PreflightLine("Sampling", words, "amber", advice, _wider(trial, 0 if layout.pad else quarter))
+
+
+def _wider(trial: Trial, pad: int) -> dict[str, Any]:
+    """Patterns padded by `pad`, with what is counted in the object's pixels; arrays given on their grid cannot follow."""
+    preset, window = trial.preset, trial.outline.setup.layout.window
+    if not pad or isinstance(preset.probe, np.ndarray) or preset.obj.shape[:2] != (1, 1) or preset.beam_ctf is not None:
+        return {"damping_cutoff_multislice": 1.0}
+    scale = np.array([(length + 2 * pad) / length for length in window])
+    remedy = {
+        "data_pad": pad,
+        "pixel_size_y_A": preset.pixel_size_y_A / float(scale[0]),
+        "pixel_size_x_A": preset.pixel_size_x_A / float(scale[1]),
+        "positions": preset.positions * scale,
+    }
+    if preset.aperture_mask is not None and preset.aperture_mask.shape == window:
+        remedy["aperture_mask"] = np.pad(preset.aperture_mask, pad)
+    return remedy
 
 
 def _slices(trial: Trial, angle: float) -> PreflightLine:
@@ -252,10 +284,17 @@ def _slices(trial: Trial, angle: float) -> PreflightLine:
     words = f"{optics.slices} slices, {thickest:.3g} Å apart; {words}"
     if thickest > depth:
         total = sum(optics.distances) if len(optics.distances) > 1 else optics.slices * thickest
-        return PreflightLine(
-            "Thickness", words, "amber", f"take {math.ceil(total / depth)} slices or more for these {total:.3g} Å"
-        )
+        count = math.ceil(total / depth)
+        advice = f"take {count} slices or more for these {total:.3g} Å"
+        return PreflightLine("Thickness", words, "amber", advice, _sliced(trial, count, total))
     return PreflightLine("Thickness", words)
+
+
+def _sliced(trial: Trial, count: int, total: float) -> dict[str, Any]:
+    """`count` slices for a thickness of `total` Å; an object given slice by slice is not to be cut anew."""
+    if trial.preset.obj.shape[2] > 1:
+        return {}
+    return {"num_slices": count, "slice_distances": np.array([total / count])}
 
 
 def _step(trial: Trial) -> float:

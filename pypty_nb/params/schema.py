@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pypty_nb.params.fields import Array, Boolean, Choice, Field, Integer, Number, Numbers, Pairs, Path
+from pypty_nb.params.fields import AXES, Array, Axes, Boolean, Choice, Field, Integer, Number, Numbers, Pairs, Path
 from pypty_nb.params.storage import ABOUT, SCHEMA_VERSION
 from pypty_nb.params.tables import TABLES
 from pypty_nb.params.tables.aliases import ALIASES
@@ -90,6 +90,12 @@ def _(field: Boolean) -> list[Schema]:
 @_kind.register
 def _(field: Choice) -> list[Schema]:
     return [{"enum": [*field.choices, *field.aliases]}]
+
+
+@_kind.register
+def _(field: Axes) -> list[Schema]:
+    name = f"-?({'|'.join(AXES)})"
+    return [{"type": "string", "pattern": f"^({name}( *, *{name})*)?$"}]
 
 
 @_kind.register

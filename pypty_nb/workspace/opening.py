@@ -64,7 +64,7 @@ def content_of(path: Path, preset: Preset) -> Content:
     if reader := readers.get(path.suffix.lower()):
         return reader(path)
     try:
-        return _patterns(path, preset)
+        return patterns_of(path, preset)
     except DataError:
         # the original program writes its parameters into HDF5 files as well
         try:
@@ -95,13 +95,20 @@ def _is_measured(name: str, value: Any) -> bool:
     return any(axis in _MEASURED and length > 1 for axis, length in axes)
 
 
-def _patterns(path: Path, preset: Preset) -> Content:
-    dataset = open_dataset(path)
+def patterns_of(path: Path, preset: Preset, axes: str = "") -> Content:
+    """What the patterns in the file at `path` bring to `preset`, its axes as stated in `axes`, where any are.
+
+    Raises
+    ------
+    DataError
+        Where it holds no patterns, or none that the axes fit.
+    """
+    dataset = open_dataset(path, axes=axes or None)
     scan = dataset.scan_shape
     shape = dataset.shape if scan is None else (*scan, *dataset.shape[1:])
-    values: dict[str, Any] = {"data_path": str(path), "dataset": None}
-    if preset.dataset is not None or preset.data_path != str(path):
-        values |= defaults_for_other_data(preset)
+    values: dict[str, Any] = {"data_path": str(path), "dataset": None, "data_axes": axes}
+    if preset.dataset is not None or (preset.data_path, preset.data_axes) != (str(path), axes):
+        values |= {"bad_pixels": None, **defaults_for_other_data(preset), "dataset": None}
     if scan is not None:
         values["scan_size"] = scan
     return Content(values, f"{path.name}: {' × '.join(map(str, shape))}", proposes=True)

@@ -26,7 +26,7 @@ from pypty_nb.workspace.attached import Attached
 from pypty_nb.workspace.history import History
 from pypty_nb.workspace.jobs import Jobs
 from pypty_nb.workspace.ledger import Ledger
-from pypty_nb.workspace.opening import Content, content_of
+from pypty_nb.workspace.opening import Content, content_of, patterns_of
 
 DEMO = "Demonstration: a simulated specimen."
 #: Presets that agree in these are about the same measurement.
@@ -117,6 +117,17 @@ class Workspace:
         path = self.inside(path)
         paths.check_parts(self.root, path)
         return self._take(content_of(path, self.preset), path.stem)
+
+    def use_axes(self, axes: str) -> str:
+        """Read the data file with its axes as stated in `axes`, as if it were another file; gives a sentence on it.
+
+        Raises
+        ------
+        ParameterError, DataError
+            Where no file is open, or the axes do not fit it.
+        """
+        content = patterns_of(self.inside(Path(self.preset.data_path)), self.preset, axes)
+        return self._take(content, self.name)
 
     def use_run(self, run: str) -> str:
         """Take the preset of the run in the folder ``runs/run``, for another run; gives a sentence on it.

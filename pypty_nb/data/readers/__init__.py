@@ -41,7 +41,7 @@ def open_dataset(
         Path of the patterns in an HDF5 file; where not given ``data``, the format's own place, or the only 3D or 4D array.
     axes : sequence of str, or str, optional
         What the axes of the source are, in turn: "scan_y, scan_x, ky, kx" or "pattern, ky, kx" in any order; "1" for
-        one of length 1. Where not given, as the file proposes.
+        one of length 1. A minus before a name reverses that axis. Where not given, as the file proposes.
     scan_size : (int, int), optional
         (y, x) positions, where patterns are in one row.
     shape, dtype, offset : optional

@@ -1,4 +1,4 @@
-"""Choices and paths."""
+"""Choices, paths, and the names of axes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 import param
 
 from pypty_nb.params.fields.base import SLOT_DEFAULTS, SLOTS, Field
+
+#: What the axes of measurements are called; "1" is one of length 1 that means nothing.
+AXES = ("scan_y", "scan_x", "pattern", "ky", "kx", "1")
 
 
 class Choice(Field, param.Parameter):
@@ -50,3 +53,25 @@ class Path(Field, param.Parameter):
 
     def _kind(self) -> str:
         return "a path as text"
+
+
+class Axes(Field, param.Parameter):
+    """The axes of measurements in a file's order, separated by commas, a reversed one with a minus; "" as the file has them."""
+
+    __slots__ = SLOTS
+    _slot_defaults = dict(param.Parameter._slot_defaults, **SLOT_DEFAULTS)
+
+    def _accept_constant(self, value: Any) -> str:
+        if isinstance(value, (list, tuple)) and all(isinstance(axis, str) for axis in value):
+            value = ",".join(value)
+        if not isinstance(value, str):
+            raise self.refuse(value)
+        names = [axis.strip() for axis in value.split(",")] if value.strip() else []
+        plain = [axis.removeprefix("-") for axis in names]
+        counted = [axis for axis in plain if axis != "1"]
+        if not set(plain) <= set(AXES) or len(set(counted)) < len(counted):
+            raise self.refuse(value, f"its names are {', '.join(AXES)}, each but the last once")
+        return ", ".join(names)
+
+    def _kind(self) -> str:
+        return 'names of axes as text, such as "ky, kx, scan_y, -scan_x"'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pypty_nb.params.fields import Array, Boolean, Integer, Number, Numbers, Path
+from pypty_nb.params.fields import Array, Axes, Boolean, Integer, Number, Numbers, Path
 from pypty_nb.params.tables.base import Table
 
 
@@ -25,6 +25,13 @@ class Dataset(Table):
         label="Data array",
         doc="The measured patterns as an array; it wins over the data file. With virtual detectors it holds one row "
         "of signals for every pattern. Integers stay integers.",
+    )
+    data_axes = Axes(
+        "",
+        label="Axes of the data file",
+        doc="What the axes of the array in the data file are, in its order, where the file does not say or says it wrong, such "
+        "as ky, kx, scan_y, scan_x. A minus before a name reverses that axis. Empty takes what the file proposes. The original "
+        "has no such setting.",
     )
     masks = Array(
         None,

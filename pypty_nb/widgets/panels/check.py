@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import ipywidgets
+import numpy as np
 
 from pypty_nb.initialize.preflight import PreflightLine, PreflightReport, preflight
-from pypty_nb.params import FIELDS, Preset
+from pypty_nb.params import FIELDS, ParameterError, Preset
 from pypty_nb.widgets import text
+from pypty_nb.widgets.controls import shown
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.steps import has_data
 
@@ -36,7 +38,9 @@ class CheckPanel:
         self._when, self._card = heading("", "pn-now m s"), heading("", "pn-card")
         foot = heading("Amber never blocks a run. A red line does, and says why.", "m s")
         head = boxed(ipywidgets.HBox, "pn-vh", heading("Before you run", "pn-vt"), self._when)
-        self._centre = boxed(ipywidgets.VBox, "pn-check", head, self._card, foot)
+        #: A button for every line with a remedy.
+        self._remedies = boxed(ipywidgets.HBox, "pn-buttons pn-remedies")
+        self._centre = boxed(ipywidgets.VBox, "pn-check", head, self._card, self._remedies, foot)
         self._look = ipywidgets.Button(description="Quick look", tooltip="A short run that shows what is there")
         self._again = ipywidgets.Button(description="Check again")
         self._look.on_click(lambda _button: page.tasks.soon(page.quick_look))
@@ -66,6 +70,8 @@ class CheckPanel:
         """Lock the buttons while a run is going."""
         off = moment.locked or self._busy or not has_data(moment.preset)
         self._look.disabled = self._again.disabled = off
+        for button in self._remedies.children:
+            button.disabled = off or self._checked != moment.preset
 
     async def check(self) -> None:
         """Look at the preset as a run would."""
@@ -89,9 +95,36 @@ class CheckPanel:
             self._busy = False
         self._checked, self.report = checked, report
         self._card.value = card(report, workspace.shortened)
+        self._remedies.children = tuple(map(self._remedy, (line for line in report.lines if line.remedy)))
         self._when.value = text.escape(f"{summary(report)} · checked {datetime.now():%H:%M:%S}")
         self._page.log(f"checked: {summary(report)}")
         self._page.changed()
+
+    def _remedy(self, line: PreflightLine) -> ipywidgets.Button:
+        """A button that follows the advice of a line."""
+        button = ipywidgets.Button(description=f"Fix {_named(line.name).lower()}", tooltip=f"Set {remedy_words(line)}")
+        button.on_click(lambda _button: self._page.tasks.soon(self._apply, line))
+        return button
+
+    def _apply(self, line: PreflightLine) -> None:
+        workspace = self._page.workspace
+        try:
+            workspace.history.change(line.remedy, f"fix {_named(line.name).lower()}")
+        except ParameterError as error:
+            self._when.value = f'<span class="err">{text.mark("err")} {text.escape(text.failure(error))}</span>'
+            return
+        self._page.log(f"set {remedy_words(line)}")
+        self._page.changed()
+        self._page.tasks.start(self.check)
+
+
+def remedy_words(line: PreflightLine) -> str:
+    """What the remedy of a line sets, each field by its label; arrays without their numbers."""
+    words = []
+    for name, value in line.remedy.items():
+        label, large = str(FIELDS[name].label), isinstance(value, np.ndarray) and value.size > 1
+        words.append(label if large else f"{label} to {shown(FIELDS[name], value)}")
+    return ", ".join(words)
 
 
 def summary(report: PreflightReport) -> str:

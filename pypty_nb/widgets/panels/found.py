@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -33,6 +35,7 @@ class Proposal(ipywidgets.VBox):
             unseen(ipywidgets.BoundedIntText(min=1, max=10**7, description=what, tooltip=what))
             for what in ("Scan points, rows", "Scan points, columns")
         )
+        self._order = boxed(ipywidgets.VBox, "pn-order")
         self._confirm = ipywidgets.Button(description="Confirm", button_style="primary")
         self._confirm.on_click(lambda _button: page.tasks.soon(self._agree))
         points = boxed(
@@ -42,6 +45,7 @@ class Proposal(ipywidgets.VBox):
             [
                 heading("Shape, as the file proposes", "pn-h"),
                 self._axes,
+                self._order,
                 points,
                 self._mark,
                 boxed(ipywidgets.HBox, "pn-buttons", self._confirm),
@@ -62,7 +66,8 @@ class Proposal(ipywidgets.VBox):
         self.layout.display = "none" if dataset is None else ""
         confirmed = moment.opened.confirmed
         self._confirm.disabled = moment.locked or confirmed
-        self._rows.disabled = self._columns.disabled = moment.locked
+        for control in (self._rows, self._columns, *(child for row in self._order.children for child in row.children[1:])):
+            control.disabled = moment.locked
         self._dress(confirmed)
 
     def _fill(self, moment: Moment) -> None:
@@ -77,11 +82,53 @@ class Proposal(ipywidgets.VBox):
             f"<div>{text.escape(order)}</div><div class='m s'>{text.escape(shape)} · {text.escape(dtype)} · "
             f"pattern {text.escape(text.shape(dataset.shape[1:]))} px</div>"
         )
+        self._order.children = self._controls(dataset) if moment.preset.dataset is None else ()
         size = moment.preset.scan_size or dataset.scan_shape or (1, dataset.shape[0])
         self._setting = True
         self._rows.value, self._columns.value = size
         self._setting = False
         self._facts.value = facts_table(dataset)
+
+    def _controls(self, dataset: Dataset) -> tuple[ipywidgets.DOMWidget, ...]:
+        """For every axis of the file its length, what it is, and whether it is read from its end."""
+        names = getattr(dataset, "axes", ())
+        choices = [(_AXES[axis], axis) for axis in names if axis != "1"]
+        rows = []
+        for place, (axis, length) in enumerate(zip(names, getattr(dataset, "source_shape", ()), strict=False)):
+            if axis == "1":
+                continue
+            what, back = f"Axis {place + 1} of the file", f"Reverse axis {place + 1}"
+            name = unseen(ipywidgets.Dropdown(options=choices, value=axis, description=what, tooltip=what))
+            turned = axis in getattr(dataset, "reversed_axes", ())
+            reverse = ipywidgets.Checkbox(value=turned, description="reversed", indent=False, tooltip=back)
+            name.observe(partial(self._renamed, axis), "value")
+            reverse.observe(partial(self._reversed, axis), "value")
+            rows.append(boxed(ipywidgets.HBox, "pn-pair", heading(text.count(length), "pn-l"), name, reverse))
+        return tuple(rows)
+
+    def _renamed(self, axis: str, change: Any) -> None:
+        """One axis takes another's name, and that one its own."""
+        swap = {axis: change["new"], change["new"]: axis}
+        self._state([swap.get(name, name) for name in getattr(self._dataset, "axes", ())])
+
+    def _reversed(self, axis: str, change: Any) -> None:
+        names = list(getattr(self._dataset, "axes", ()))
+        self._state(names, {axis: bool(change["new"])})
+
+    def _state(self, names: list[str], turned: Mapping[str, bool] | None = None) -> None:
+        """Read the file with its axes under `names`, reversed as they were but for those in `turned`."""
+        places = dict(zip(getattr(self._dataset, "axes", ()), names, strict=True))
+        back = {places[axis] for axis in getattr(self._dataset, "reversed_axes", ())}
+        for axis, wanted in (turned or {}).items():
+            back = back | {axis} if wanted else back - {axis}
+        stated = ", ".join(f"-{name}" if name in back else name for name in names)
+        try:
+            self._page.workspace.use_axes(stated)
+        except (ValueError, OSError) as error:
+            self._mark.value = f'<div class="err">{text.mark("err")} {text.escape(text.failure(error))}</div>'
+        else:
+            self._page.log(f"axes of the file: {stated}")
+            self._page.changed()
 
     def _typed(self, _change: Any) -> None:
         dataset = self._dataset

@@ -81,8 +81,8 @@ class Look:
 
     def show(self, preset: Preset) -> None:
         """See to it that what is shown is of the measurements that `preset` names."""
-        key = (preset.data_path, id(preset.dataset), id(preset.masks), preset.scan_size)
-        if key[:3] != self._key[:3]:
+        key = (preset.data_path, preset.data_axes, id(preset.dataset), id(preset.masks), preset.scan_size)
+        if key[:4] != self._key[:4]:
             self._key = key
             self._turn += 1
             self.preview, self._pattern = None, None

@@ -71,7 +71,7 @@ class Measuring:
 
     def show(self, moment: Moment) -> None:
         """Forget what was measured from other data."""
-        data = (moment.preset.data_path, id(moment.preset.dataset))
+        data = (moment.preset.data_path, moment.preset.data_axes, id(moment.preset.dataset))
         if data != self._data:
             self._data = data
             self.found, self.maps, self.accepted = None, None, False
