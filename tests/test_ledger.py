@@ -23,7 +23,7 @@ from pypty_nb.runs.notes import NOTES, read_notes
 from pypty_nb.runs.state import Owner, Phase, RunState, write_state
 from pypty_nb.workspace import Workspace
 from pypty_nb.workspace.comparing import compare
-from pypty_nb.workspace.ledger import BROKEN, Ledger, Trashed
+from pypty_nb.workspace.ledger import BROKEN, Ledger
 from tests.conftest import EPOCHS, _tiny
 
 
@@ -256,7 +256,10 @@ def test_a_run_goes_to_the_trash_and_comes_back_whole(root: Path) -> None:
     before = {file.name: file.read_bytes() for file in (root / "runs" / "001").iterdir()}
     name = ledger.trash("001")
     ledger.rename("002", "kept")
-    assert name.startswith("001-") and ledger.trashed() == [Trashed(name, "001")]
+    assert name.startswith("001-") and [(trashed.kept, trashed.run, trashed.name) for trashed in ledger.trashed()] == [
+        (name, "001", "")
+    ]
+    assert abs(ledger.trashed()[0].when.timestamp() - time.time()) < 600
     assert [entry.run for entry in ledger.entries()] == ["002", "003", "010"]
     assert ledger.restore(name) == "001" and ledger.trashed() == []
     assert {file.name: file.read_bytes() for file in (root / "runs" / "001").iterdir()} == before

@@ -28,6 +28,7 @@ _ENDS = {"finished": "finished", "stopped": "stopped by you", "failed": "failed"
 #: A run that has written nothing for this long, and has not said that it ended, is taken for cut off.
 _SILENT_S = 120.0
 _STAMPED = re.compile(r"(?P<run>.+)-(?P<when>\d{8}T\d{6})(-\d+)?")
+_WHEN = "%Y%m%dT%H%M%S"
 _Stamps = tuple[tuple[int, int], ...]
 
 
@@ -89,10 +90,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Trashed:
-    """What lies in the trash: its name there, the run's number and the name that people gave it."""
+    """What lies in the trash: its name there, the run's number, when it was put there, and the name that people gave it."""
 
     kept: str
     run: str
+    when: datetime
     name: str = ""
 
 
@@ -182,7 +184,7 @@ class Ledger:
         folder = self._folder(run)
         if self._entry(run).busy:
             raise RunFolderError(f"run {run} is running; stop it first")
-        stamp = f"{run}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        stamp = f"{run}-{datetime.now(UTC):{_WHEN}}"
         kept = _free(self.runs / TRASH, [stamp, *(f"{stamp}-{n}" for n in range(2, 1000))])
         _move(folder, kept)
         return kept.name
@@ -195,7 +197,7 @@ class Ledger:
         except OSError:
             return []
         found.sort(key=lambda parts: (parts["when"], parts[0]), reverse=True)
-        return [Trashed(parts[0], parts["run"], _name(trash / parts[0])) for parts in found]
+        return [Trashed(parts[0], parts["run"], _time(parts["when"]), _name(trash / parts[0])) for parts in found]
 
     def restore(self, name: str) -> str:
         """Bring a run back from the trash, under its number where that is free, else under the next one; gives it.
@@ -348,6 +350,14 @@ def _began(folder: Path) -> dict[str, Any]:
 
 def _events(run: RunFolder) -> list[dict[str, Any]]:
     return [event for event in run.journal() if isinstance(event, dict)]
+
+
+def _time(stamp: str) -> datetime:
+    try:
+        return datetime.strptime(stamp, _WHEN).replace(tzinfo=UTC)
+    except ValueError:
+        # digits that are no time, which nobody but a person wrote
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _name(folder: Path) -> str:

@@ -182,9 +182,9 @@ class _TrashList:
         self.box.children = tuple(map(self._line, self._trashed[:AT_ONCE])) if self._open else ()
 
     def _line(self, trashed: Trashed) -> ipywidgets.DOMWidget:
-        when = trashed.kept.removeprefix(f"{trashed.run}-")
+        when = f"deleted {trashed.when.astimezone():%d %b %H:%M}"
         said = f"<b>{text.escape(trashed.run)}</b> {text.escape(trashed.name)}"
-        words = heading(f'<span class="ell">{said} <span class="m s">{text.escape(when)} UTC</span></span>', "pn-grow")
+        words = heading(f'<span class="ell">{said} <span class="m s">{text.escape(when)}</span></span>', "pn-grow")
         button = quiet("Restore", f"Bring run {trashed.run} back", partial(self._restore, trashed.kept))
         return boxed(ipywidgets.HBox, "pn-trashed", words, button)
 

@@ -106,6 +106,7 @@ class Loss(View):
             if before != chosen:
                 self.compare(None)
         self._beside.layout.display = None if self.stage.others else "none"
+        self._about.value = f'<span class="m s">log axis{"" if self.stage.others else ", against epoch"}</span>'
 
     def _chosen(self, change: Any) -> None:
         if self._setting:
@@ -144,9 +145,10 @@ class Loss(View):
             curves += [held_out] if len(held_out.x) else []
         if self._other is not None:
             name = self._other.name or "other run"
-            other = Curve(
-                name if len(name) < 20 else name[:19] + "…", *_drawable(self._other.epochs, self._other.losses), muted=True
-            )
+            x, y = _drawable(self._other.epochs, self._other.losses)
+            # cut where the axis ends, so that its name stands at the end that is seen
+            seen = x <= across.high
+            other = Curve(name if len(name) < 20 else name[:19] + "…", x[seen], y[seen], muted=True)
             curves += [other] if len(other.x) else []
         up = self._fitted(curves)
         high, low = up.high, up.low
