@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any
 import ipywidgets
 
 from pypty_nb.backend import Backend, BackendError, choose_backend
-from pypty_nb.params import ParameterError, Preset
+from pypty_nb.params import ParameterError
 from pypty_nb.records import EpochReport
 from pypty_nb.widgets import text
 from pypty_nb.widgets.bridge import Bridge
@@ -25,6 +26,7 @@ from pypty_nb.widgets.panels import BottomBar, DataPanel, FormPanel, Moment, Pag
 from pypty_nb.widgets.panels.bottom import Readout
 from pypty_nb.widgets.panels.calibrate import CalibratePanel
 from pypty_nb.widgets.panels.check import CheckPanel
+from pypty_nb.widgets.panels.journal import JournalList
 from pypty_nb.widgets.panels.measuring import Measuring
 from pypty_nb.widgets.panels.orient import OrientPanel
 from pypty_nb.widgets.reports import Reports
@@ -34,12 +36,14 @@ from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.theme import style
 from pypty_nb.widgets.views import Quarters, Stage
 from pypty_nb.widgets.views.alone import KEYS as VIEW_KEYS
-from pypty_nb.workspace import Phase, RunState, Workspace
+from pypty_nb.workspace import News, Phase, RunState, Workspace
 from pypty_nb.workspace.arrays import SUFFIXES
 from pypty_nb.workspace.listing import find
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
 _KEYS = (" ", "/", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
+#: How often an idle page looks whether a run is under way, and how long a line on what was done stays in the log, s.
+_LOOK_S, _STAYS_S = 2.5, 8.0
 _TITLES = tuple(STEPS)
 _DATA, _OPTIMISE = _TITLES.index("Data"), _TITLES.index("Optimise")
 
@@ -77,15 +81,15 @@ class App(ipywidgets.VBox):
     """
 
     def __init__(self, root: Path, *, demo: bool = False):
-        self.workspace = Workspace(root, self._on_state, self._on_report)
+        self.workspace = Workspace(root, self._on_state, self._on_report, self._on_news)
         self._tasks = Tasks(self._failed)
         self._bridge = Bridge(hotkeys=[*_KEYS, *map(str, range(1, len(STEPS) + 1))])
         self._bridge.observe(self._no_webgl, "webgl")
         self._frames = Frames(self._show_frame, self._bridge.ask_shown)
         self._bridge.listen(shown=self._frames.shown, key=self._key)
-        self._running: Preset = self.workspace.preset.copy()
         self._reports = Reports()
         self._phase = Phase.IDLE
+        self._logged = 0.0
         self._images = True
         self._backend: Backend | None = None
         self._step = _DATA
@@ -93,12 +97,14 @@ class App(ipywidgets.VBox):
         super().__init__([ipywidgets.HTML(style()), self._bridge, self._frame])
         self.add_class("pn-root")
         self.workspace.history.watch(lambda: self._tasks.soon(self._show_all))
+        self.workspace.steering.watch(lambda: self._tasks.soon(self._show_all))
         self.workspace.preset.watch(lambda names: self._tasks.soon(self._preset_changed, names))
         self.open_step(_DATA)
         self._show_all()
         self._tasks.start(self._keep_showing)
         self._tasks.start(self._show_device)
         self._tasks.start(partial(self._take_up, demo))
+        self._tasks.start(self._look_out)
 
     # ---- putting it together
     def _make_panels(self) -> None:
@@ -122,7 +128,7 @@ class App(ipywidgets.VBox):
             "Results": self._results,
         }
         self._panels = [own.get(title) or FormPanel() for title in _TITLES]
-        self._quarters = Quarters(stage)
+        self._quarters, self._journal = Quarters(stage), JournalList()
         self._forms = Forms(self.workspace.preset, self._host())
         self._main = ipywidgets.Box([self._quarters.render()])
         self._main.add_class("pn-main")
@@ -137,7 +143,7 @@ class App(ipywidgets.VBox):
         self._rail.choose(index)
         (self._frame.add_class if _TITLES[index] in WIDE else self._frame.remove_class)("wide")
         panel, form = self._panels[index], self._forms.of(index)
-        self._column.children = (*panel.column(), *((form,) if form is not None else ()))
+        self._column.children = (*panel.column(), *((form, self._journal) if form is not None else ()))
         centre = panel.centre()
         self._main.children = (self._quarters.render() if centre is None else centre,)
         panel.enter()
@@ -151,6 +157,7 @@ class App(ipywidgets.VBox):
             load=self.workspace.load_array,
             files=lambda: [path.as_posix() for path in find(self.workspace.root, SUFFIXES)],
             problems=self.workspace.path_problems,
+            steering=self.workspace.steering,
         )
 
     def _go_to(self, name: str) -> None:
@@ -175,6 +182,7 @@ class App(ipywidgets.VBox):
     def _go_back(self, *, forth: bool) -> None:
         """Take the last change of the preset back, or do it again."""
         if self._locked():
+            self._log("Undo waits for the end of the run; a change of the run has its own undo, at its field", stays=True)
             return
         history = self.workspace.history
         try:
@@ -189,19 +197,32 @@ class App(ipywidgets.VBox):
             self._tell_run(runner.pause)
         elif runner.state.phase is Phase.PAUSED:
             self._tell_run(runner.resume)
-        elif not runner.state.busy and not self._why_off():
+        elif runner.state.phase is Phase.LOST:
+            self._resume()
+        else:
+            self._run_again()
+
+    def _run_again(self) -> None:
+        if not self.workspace.runner.state.busy and not self._why_off():
             self._run()
+
+    def _resume(self) -> None:
+        """Go on with the run that has ended early."""
+        if not self.workspace.runner.state.busy:
+            self._begin(self.workspace.resume)
 
     def _quick_look(self) -> None:
         if not self.workspace.runner.state.busy and not self._why_off():
             self._run(quick=True)
 
     def _run(self, *, quick: bool = False) -> None:
-        self._running = self.workspace.preset.frozen()
+        self._begin(partial(self.workspace.start, quick=quick))
+
+    def _begin(self, begin: Callable[[], object]) -> None:
         self._reports = Reports()
         self._bottom.clear()
         try:
-            self.workspace.start(quick=quick)
+            begin()
         except (ValueError, OSError) as error:
             self._failed(error)
         else:
@@ -223,12 +244,45 @@ class App(ipywidgets.VBox):
         workspace = self.workspace
         run = await asyncio.to_thread(workspace.under_way)
         if run is not None and not workspace.runner.state.busy:
-            self._running = await asyncio.to_thread(run.preset)
-            self._reports = Reports()
-            workspace.attach(run.path, self._running)
-            self.open_step(_OPTIMISE)
+            await self._watch(run.path)
         elif demo and await self._data.open_demo():
             self._act()
+
+    async def _watch(self, folder: Path) -> None:
+        """Show the run in `folder`, whoever began it."""
+        workspace = self.workspace
+        try:
+            driving = await asyncio.to_thread(workspace.driving, folder)
+        except (ValueError, OSError) as error:
+            self._failed(error)
+            return
+        if workspace.runner.state.busy:
+            return
+        another = workspace.runner.state.folder != folder
+        self._reports = Reports()
+        self._bottom.withdraw_offers()
+        workspace.attach(folder, *driving)
+        if another:
+            self.open_step(_OPTIMISE)
+
+    async def _look_out(self) -> None:
+        """Notice a run that another page or a shell begins, or resumes; nothing of one's own work is lost to sight for it."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            if not self._locked():
+                state = await asyncio.to_thread(self.workspace.lookout.look)
+                if not self._locked():
+                    await self._noticed(state)
+
+    async def _noticed(self, state: RunState | None) -> None:
+        folder = state.folder if state is not None else None
+        if folder is None:
+            self._bottom.withdraw_offers()
+        elif self.workspace.free or folder == self.workspace.runner.state.folder:
+            await self._watch(folder)
+        else:
+            show = partial(self._tasks.start, partial(self._watch, folder))
+            self._bottom.offer(f"Run {folder.name} is under way", "Show", show)
 
     def _set_images(self, on: bool) -> None:
         self._images = on
@@ -241,6 +295,7 @@ class App(ipywidgets.VBox):
             self._frames.want()
             return
         self._phase = state.phase
+        self.workspace.steering.ended(state)
         self._show_all()
         if not state.busy and state.phase is not Phase.IDLE:
             where = f"run {state.folder.name}: " if state.folder is not None else ""
@@ -249,6 +304,17 @@ class App(ipywidgets.VBox):
 
     def _on_report(self, report: EpochReport) -> None:
         self._reports.add(report)
+        self._frames.want()
+
+    def _on_news(self, news: News) -> None:
+        try:
+            self.workspace.steering.hear(news)
+        except ParameterError as error:
+            self._failed(error)
+        for entry in self._reports.journal.add(news.lines):
+            if not news.earlier:
+                self._log(f"epoch {entry.epoch}: {entry.words}", stays=True)
+        self._show_all()
         self._frames.want()
 
     def _preset_changed(self, names: frozenset[str]) -> None:
@@ -275,20 +341,36 @@ class App(ipywidgets.VBox):
         """Bars, marks and locks; cheap, and right at any moment."""
         state, preset = self.workspace.runner.state, self.workspace.preset
         why, says = self._why_off(), self._status(state)
-        can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why
+        can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why or state.phase is Phase.LOST
         can_stop = state.busy and state.phase is not Phase.STOPPING
         self._top.show_state(says, can_act=can_act, can_stop=can_stop, can_abort=state.busy)
         self._top.show_name(self.workspace.root, self.workspace.name, self.workspace.modified)
         self._show_bottom(state, says)
         self._bottom.show_reason("" if state.busy else why, self._to_correct() if not state.busy else None)
+        self._show_way(state)
         self._forms.show_run(busy=state.busy, epoch=state.epoch)
+        steering = self.workspace.steering
+        self._journal.show(self._reports.journal.entries, steering.planned)
         moment = Moment(preset, self.workspace.opened, state, self._locked())
         for panel in self._panels:
             panel.show(moment)
         opened = self.workspace.opened
-        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors), self._run_words(state))
+        facts = Facts(
+            opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors), frozenset(steering.waiting),
+            steering.next_epoch, self._run_words(state),
+        )  # fmt: skip
         for index, title in enumerate(_TITLES):
             self._rail.show(index, standing(title, preset, facts))
+
+    def _show_way(self, state: RunState) -> None:
+        """Offer what the slot button does not: another run where it resumes, to resume where it runs anew."""
+        early = state.epoch < state.epoch_max and state.epoch > state.epoch_first
+        if state.phase is Phase.LOST and not self._why_off():
+            self._bottom.show_way("Run again", lambda: self._tasks.soon(self._run_again))
+        elif state.phase in {Phase.STOPPED, Phase.FAILED} and early:
+            self._bottom.show_way(f"Resume from epoch {state.epoch + 1}", lambda: self._tasks.soon(self._resume))
+        else:
+            self._bottom.show_way("")
 
     def _locked(self) -> bool:
         return self.workspace.runner.state.busy or self._data.reading
@@ -327,11 +409,11 @@ class App(ipywidgets.VBox):
             self._results.show_run(state.folder, self._rows(state))
         if report is None:
             return
-        if state.busy:
+        if state.busy and time.monotonic() - self._logged > _STAYS_S:
             evaluations = text.plural(report.evaluations, "evaluation")
             data = text.number(report.terms["data"])
             self._log(f"epoch {state.epoch}: data {data}, {evaluations}, step {text.number(report.step)}")
-        self._quarters.update(self._reports.scene(self._running), pictures=self._images)
+        self._quarters.update(self._reports.scene(self.workspace.steering.running), pictures=self._images)
         while self._reports.warnings:
             self._bottom.warn(self._reports.warnings.pop(0))
 
@@ -348,7 +430,9 @@ class App(ipywidgets.VBox):
             rows |= {"Data loss": text.number(report.terms["data"], 4), "Time": text.duration(self._reports.seconds)}
         return rows
 
-    def _log(self, words: str) -> None:
+    def _log(self, words: str, *, stays: bool = False) -> None:
+        if stays:
+            self._logged = time.monotonic()
         self._bottom.log(f"{datetime.now():%H:%M:%S} {words}")
 
     async def _show_device(self) -> None:

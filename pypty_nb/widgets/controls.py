@@ -45,7 +45,7 @@ def make(name: str, field: Field) -> Control:
         options["options"] = field.choices
     if kind is ipywidgets.Checkbox:
         options = {"indent": False}
-    return kind(description=_label(name, field), description_allow_html=True, tooltip=_help(name, field), **options)
+    return kind(description=_label(name, field), description_allow_html=True, tooltip=help_text(name, field), **options)
 
 
 def put(control: Control, field: Field, value: Any) -> None:
@@ -172,7 +172,8 @@ def _label(name: str, field: Field) -> str:
     return f'<span class="pn-l">{text.escape(field.label or name)}</span>{unit}'
 
 
-def _help(name: str, field: Field) -> str:
+def help_text(name: str, field: Field) -> str:
+    """What a parameter is for, and what it takes."""
     parts = [field.doc or "", f"Takes {field.accepted()}.", f"Name: {name}"]
     if field.differs:
         parts.insert(1, field.differs)

@@ -6,8 +6,8 @@ import math
 
 from pypty_nb.params import Preset
 from pypty_nb.records import EpochReport
-from pypty_nb.workspace import Scene
-from pypty_nb.workspace.scene import Event, scheduled
+from pypty_nb.workspace import Event, Journal, Scene
+from pypty_nb.workspace.scene import scheduled
 
 _DATA = "data"
 #: A run's folder holds its times to the millisecond.
@@ -39,7 +39,9 @@ class Reports:
         #: Of every report, shown or not; taken from here by the frame that shows them.
         self.warnings: list[str] = []
         self._fresh = True
-        self._events: tuple[Event, ...] | None = None
+        #: What happened to the run, beside what its schedules say.
+        self.journal = Journal()
+        self._scheduled: tuple[Preset | None, tuple[Event, ...]] = None, ()
         if before is not None:
             self._take(before)
 
@@ -92,8 +94,6 @@ class Reports:
         """The run as the views see it now; without a preset, with that of the scene before."""
         if preset is None:
             preset = self._before.preset if self._before is not None else Preset()
-        if self._events is None:
-            self._events = self._before.events if self._before is not None else scheduled(preset)
         epochs = sorted(self.losses)
         return Scene(
             preset,
@@ -102,9 +102,19 @@ class Reports:
             [self.losses[epoch] for epoch in epochs],
             {name: [term.get(epoch, math.nan) for epoch in epochs] for name, term in self.terms.items()},
             [self.validation.get(epoch, math.nan) for epoch in epochs] if self.validation else (),
-            self._events,
+            self._events(preset),
             self._before.name if self._before is not None else "",
         )
+
+    def _events(self, preset: Preset) -> tuple[Event, ...]:
+        """What stands on the curves. A frozen preset's schedules are read once."""
+        if self._before is not None:
+            known = self._before.events
+        else:
+            if self._scheduled[0] is not preset:
+                self._scheduled = preset, scheduled(preset)
+            known = self._scheduled[1]
+        return tuple(sorted((*known, *self.journal.marks), key=lambda event: event.epoch))
 
     def _take(self, scene: Scene) -> None:
         self.losses = dict(zip(scene.epochs, scene.losses, strict=True))

@@ -53,6 +53,8 @@ class Facts:
     data_error: str = ""
     confirmed: bool = True
     errors: frozenset[str] = frozenset()
+    waiting: frozenset[str] = frozenset()
+    next_epoch: int = 0
     run: str = ""
 
 
@@ -66,6 +68,9 @@ def standing(title: str, preset: Preset, facts: Facts) -> Standing:
     names = {name for table in STEPS[title] for name in table.fields()}
     if wrong := names & facts.errors:
         return Standing("warn", f"{len(wrong)} field{'s' if len(wrong) > 1 else ''} to correct")
+    if waiting := len(names & facts.waiting):
+        wait = f"{text.plural(waiting, 'change')} wait{'s' if waiting == 1 else ''}"
+        return Standing("ok", f"{wait} for epoch {facts.next_epoch}")
     if title == "Data":
         return _data(preset, facts)
     if title == "Results":
