@@ -267,7 +267,7 @@ class Workspace:
         return run.preset(), tuple(Changes(run).in_force())
 
     def attach(self, folder: Path, preset: Preset, changes: Sequence[Change] = ()) -> asyncio.Task[None]:
-        """Watch the run in `folder`, started with `preset` and changed since; its preset is open then, unless one's own work is.
+        """Watch the run in `folder`, started with `preset` and changed since; an unchanged page takes its preset.
 
         Raises
         ------
