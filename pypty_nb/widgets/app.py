@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -15,10 +15,12 @@ from typing import Any
 import ipywidgets
 
 from pypty_nb.backend import Backend, BackendError, choose_backend
-from pypty_nb.params import ParameterError
+from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
+from pypty_nb.runs import Change
 from pypty_nb.widgets import text
 from pypty_nb.widgets.bridge import Bridge
+from pypty_nb.widgets.company import Company
 from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
@@ -42,8 +44,8 @@ from pypty_nb.workspace.listing import find
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
 _KEYS = (" ", "/", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
-#: How often an idle page looks whether a run is under way, and how long a line on what was done stays in the log, s.
-_LOOK_S, _STAYS_S = 2.5, 8.0
+#: How long a line on what was done stays in the log, s.
+_STAYS_S = 8.0
 _TITLES = tuple(STEPS)
 _DATA, _OPTIMISE = _TITLES.index("Data"), _TITLES.index("Optimise")
 
@@ -104,7 +106,7 @@ class App(ipywidgets.VBox):
         self._tasks.start(self._keep_showing)
         self._tasks.start(self._show_device)
         self._tasks.start(partial(self._take_up, demo))
-        self._tasks.start(self._look_out)
+        self._tasks.start(self._company.look_out)
 
     # ---- putting it together
     def _make_panels(self) -> None:
@@ -115,6 +117,7 @@ class App(ipywidgets.VBox):
         )
         self._rail = Rail(_TITLES, lambda index: self._tasks.soon(self.open_step, index), self._set_images)
         self._bottom = BottomBar()
+        self._company = Company(self.workspace, self._tasks, self._bottom, self._watch, self._locked)
         stage = Stage(self._bridge)
         stage.on_failure = self._failed
         page = Page(self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._quick_look)
@@ -241,48 +244,16 @@ class App(ipywidgets.VBox):
 
     async def _take_up(self, demo: bool) -> None:
         """Show the run that is under way in the project folder; where there is none, begin the demonstration if asked to."""
-        workspace = self.workspace
-        run = await asyncio.to_thread(workspace.under_way)
-        if run is not None and not workspace.runner.state.busy:
-            await self._watch(run.path)
-        elif demo and await self._data.open_demo():
+        if not await self._company.take_up() and demo and await self._data.open_demo():
             self._act()
 
-    async def _watch(self, folder: Path) -> None:
-        """Show the run in `folder`, whoever began it."""
-        workspace = self.workspace
-        try:
-            driving = await asyncio.to_thread(workspace.driving, folder)
-        except (ValueError, OSError) as error:
-            self._failed(error)
-            return
-        if workspace.runner.state.busy:
-            return
-        another = workspace.runner.state.folder != folder
+    def _watch(self, folder: Path, preset: Preset, changes: Sequence[Change]) -> None:
+        """Show a run that is there already."""
+        another = self.workspace.runner.state.folder != folder
         self._reports = Reports()
-        self._bottom.withdraw_offers()
-        workspace.attach(folder, *driving)
+        self.workspace.attach(folder, preset, changes)
         if another:
             self.open_step(_OPTIMISE)
-
-    async def _look_out(self) -> None:
-        """Notice a run that another page or a shell begins, or resumes; nothing of one's own work is lost to sight for it."""
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            if not self._locked():
-                state = await asyncio.to_thread(self.workspace.lookout.look)
-                if not self._locked():
-                    await self._noticed(state)
-
-    async def _noticed(self, state: RunState | None) -> None:
-        folder = state.folder if state is not None else None
-        if folder is None:
-            self._bottom.withdraw_offers()
-        elif self.workspace.free or folder == self.workspace.runner.state.folder:
-            await self._watch(folder)
-        else:
-            show = partial(self._tasks.start, partial(self._watch, folder))
-            self._bottom.offer(f"Run {folder.name} is under way", "Show", show)
 
     def _set_images(self, on: bool) -> None:
         self._images = on
