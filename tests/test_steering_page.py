@@ -83,7 +83,7 @@ def test_a_change_in_mid_run_is_seen_in_two_tabs_and_undone(browser, site: Site)
     # what cannot be changed in mid-run says why where one points at it
     open_step(page, "4 Probe and object")
     expect(page.get_by_role("textbox", name="Hermite modes")).to_be_disabled(timeout=PATIENCE_MS)
-    label = page.locator(".pn-field .widget-label", has_text="Hermite modes")
+    label = page.locator(".pn-field .pn-l", has_text="Hermite modes")
     expect(label).to_have_attribute("title", re.compile("^Fixed while the run is going"), timeout=PATIENCE_MS)
     open_step(page, "5 Optimise")
     with held(pid_of(run)):

@@ -25,7 +25,6 @@ from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
 from pypty_nb.widgets.panels import BottomBar, DataPanel, FormPanel, Moment, Page, Panel, Rail, ResultsPanel, TopBar
-from pypty_nb.widgets.panels.bottom import Readout
 from pypty_nb.widgets.panels.calibrate import CalibratePanel
 from pypty_nb.widgets.panels.check import CheckPanel
 from pypty_nb.widgets.panels.journal import JournalList
@@ -357,18 +356,13 @@ class App(ipywidgets.VBox):
         return self._results.words or (f"Run {state.folder.name}" if state.folder is not None else "")
 
     def _show_bottom(self, state: RunState, says: Status) -> None:
-        report = self._reports.last
-        first, last = state.epoch_first, state.epoch_max
-        self._bottom.show_progress(state.epoch - first, last - first)
-        if state.phase is not Phase.RUNNING or report is None:
+        self._bottom.show_progress(state.epoch - state.epoch_first, state.epoch_max - state.epoch_first)
+        if state.phase is Phase.RUNNING and (readout := self._reports.readout(state)) is not None:
+            self._bottom.show_readout(readout)
+        else:
             idle = state.phase is Phase.IDLE and self._why_off()
             mark = says.mark if says.mark in {"err", "rej"} else ""
             self._bottom.show_sentence("Idle." if idle else says.sentence or f"{says.words}.", mark)
-            return
-        pace = self._reports.pace
-        step, evaluations = (None, 0) if report.final else (report.step, report.evaluations)
-        left = pace * (last - state.epoch)
-        self._bottom.show_readout(Readout(max(state.epoch, 1), last, pace, left, step, evaluations, report.terms["data"]))
 
     def _show_frame(self) -> None:
         """The newest state of the run, pictures and numbers alike."""
@@ -377,7 +371,7 @@ class App(ipywidgets.VBox):
         if self._backend is not None:
             self._top.show_device(self._backend.name, *self._backend.memory())
         if state.folder is not None:
-            self._results.show_run(state.folder, self._rows(state))
+            self._results.show_run(state.folder, {"State": self._status(state).words, **self._reports.rows()})
         if report is None:
             return
         if state.busy and time.monotonic() - self._logged > _STAYS_S:
@@ -394,12 +388,6 @@ class App(ipywidgets.VBox):
                 await self._frames.run()
             except Exception as error:  # noqa: BLE001  a picture that cannot be drawn must not end the others, nor the numbers
                 self._failed(error)
-
-    def _rows(self, state: RunState) -> dict[str, str]:
-        rows = {"State": self._status(state).words}
-        if (report := self._reports.last) is not None:
-            rows |= {"Data loss": text.number(report.terms["data"], 4), "Time": text.duration(self._reports.seconds)}
-        return rows
 
     def _log(self, words: str, *, stays: bool = False) -> None:
         if stays:

@@ -95,16 +95,12 @@ class FieldBox(ipywidgets.VBox):
         if not (isinstance(mark, Applied) and isinstance(self._mark, Applied)):
             self._sure = False
         if fixed != self._fixed:
-            self._tell_fixed(fixed)
+            controls.explain(self.control, self.name, self.field, fixed)
         self._busy, self._fixed, self._mark = busy, fixed, mark
         if waited is not None and waited != mark:
             self.refresh()
         else:
             self._dress()
-
-    def _tell_fixed(self, fixed: str) -> None:
-        words = controls.help_text(self.name, self.field)
-        self.control.tooltip = f"{fixed}\n\n{words}" if fixed else words
 
     def matches(self, words: str) -> bool:
         """Whether name, label or help hold `words`."""

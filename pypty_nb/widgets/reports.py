@@ -6,7 +6,9 @@ import math
 
 from pypty_nb.params import Preset
 from pypty_nb.records import EpochReport
-from pypty_nb.workspace import Event, Journal, Scene
+from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.bottom import Readout
+from pypty_nb.workspace import Event, Journal, RunState, Scene
 from pypty_nb.workspace.scene import scheduled
 
 _DATA = "data"
@@ -89,6 +91,21 @@ class Reports:
         for values in (self.losses, self._times, self.validation, *self.terms.values()):
             for undone in [other for other in values if other >= epoch]:
                 del values[undone]
+
+    def readout(self, state: RunState) -> Readout | None:
+        """The numbers of a run under way; ``None`` before the first report."""
+        report, last = self.last, state.epoch_max
+        if report is None:
+            return None
+        step, evaluations = (None, 0) if report.final else (report.step, report.evaluations)
+        left = self.pace * (last - state.epoch)
+        return Readout(max(state.epoch, 1), last, self.pace, left, step, evaluations, report.terms[_DATA])
+
+    def rows(self) -> dict[str, str]:
+        """What a table says of it."""
+        if self.last is None:
+            return {}
+        return {"Data loss": text.number(self.last.terms[_DATA], 4), "Time": text.duration(self.seconds)}
 
     def scene(self, preset: Preset | None = None) -> Scene:
         """The run as the views see it now; without a preset, with that of the scene before."""
