@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from pypty_nb.params import ParameterError, Preset
-from pypty_nb.runs import Change, Changes, Phase, RecordedRun, RunFolder, RunState, send, withdraw
+from pypty_nb.runs import Change, Changes, Follower, Phase, RecordedRun, RunFolder, RunState, send, withdraw
 from pypty_nb.runs.commands import waiting
+from pypty_nb.runs.follow import OUTPUT
 from pypty_nb.runs.state import Owner, write_state
 from pypty_nb.widgets.fieldbox import FieldBox
 from pypty_nb.widgets.form import Form
@@ -237,6 +238,18 @@ def test_a_run_under_way_is_noticed(tmp_path: Path) -> None:
 
 def _free_pid() -> int:
     return next(pid for pid in range(2**22 - 1, 1, -1) if not psutil.pid_exists(pid))
+
+
+def test_what_a_killed_job_said_last_is_no_progress_bar(tiny: Preset, tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", tiny)
+    here = Owner.of(os.getpid(), own=True)
+    gone = Owner(here.host, here.machine, _free_pid(), here.created, here.since, True)
+    write_state(run.path, RunState(Phase.RUNNING, 2, 0, 9, owner=gone))
+    (run.path / OUTPUT).write_text(
+        "loading\n\x1b[31mno space left\x1b[0m\n\x1b[2Kepoch 2 of 9 \x1b[90m━━━\x1b[0m\repoch 3 of 9 ━━"
+    )
+    state = Follower(run.path).poll().state
+    assert state.phase is Phase.LOST and state.message.endswith("It said last: no space left")
 
 
 def test_an_idle_page_takes_a_run_s_preset_and_a_draft_is_kept(tmp_path: Path, tiny: Preset) -> None:
