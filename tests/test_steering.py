@@ -67,7 +67,7 @@ def test_a_change_waits_is_in_force_and_is_undone(told: Told) -> None:
     told.go_on()
     steering.change(NAME, 0.25)
     assert steering.mark(NAME) == Waiting(steering.waiting[NAME].id, 0.25, 2)
-    assert [(event.epoch, event.words) for event in steering.planned] == [(2, "Phase norm weight 0.0 → 0.25")]
+    assert [(event.epoch, event.words) for event in steering.planned.values()] == [(2, "Phase norm weight 0.0 → 0.25")]
     assert told.preset[NAME] == 0.0
     told.go_on()
     assert steering.mark(NAME) == Applied(1, True)

@@ -223,19 +223,17 @@ class App(ipywidgets.VBox):
     def _begin(self, begin: Callable[[], object]) -> None:
         self._reports = Reports()
         self._bottom.clear()
-        try:
-            begin()
-        except (ValueError, OSError) as error:
-            self._failed(error)
-        else:
-            if self._panels[self._step].centre() is not None:
-                self.open_step(_OPTIMISE)
+        if self._tell_run(begin) and self._panels[self._step].centre() is not None:
+            self.open_step(_OPTIMISE)
 
-    def _tell_run(self, command: Callable[[], object]) -> None:
+    def _tell_run(self, command: Callable[[], object]) -> bool:
+        """Tell the run something; whether that was possible."""
         try:
             command()
         except (ValueError, OSError) as error:
             self._failed(error)
+            return False
+        return True
 
     async def _abort(self) -> None:
         if (ending := self.workspace.runner.abort()) is not None:
@@ -316,19 +314,16 @@ class App(ipywidgets.VBox):
         self._top.show_state(says, can_act=can_act, can_stop=can_stop, can_abort=state.busy)
         self._top.show_name(self.workspace.root, self.workspace.name, self.workspace.modified)
         self._show_bottom(state, says)
-        self._bottom.show_reason("" if state.busy else why, self._to_correct() if not state.busy else None)
+        self._bottom.show_reason(*(("", None) if state.busy else (why, self._to_correct())))
         self._show_way(state)
         self._forms.show_run(busy=state.busy, epoch=state.epoch)
-        steering = self.workspace.steering
-        self._journal.show(self._reports.journal.entries, steering.planned)
+        self._journal.show(self._reports.journal.entries, self.workspace.steering.planned.values())
         moment = Moment(preset, self.workspace.opened, state, self._locked())
         for panel in self._panels:
             panel.show(moment)
         opened = self.workspace.opened
-        facts = Facts(
-            opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors), frozenset(steering.waiting),
-            steering.next_epoch, self._run_words(state),
-        )  # fmt: skip
+        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors),
+                      self.workspace.steering.planned, self._run_words(state))  # fmt: skip
         for index, title in enumerate(_TITLES):
             self._rail.show(index, standing(title, preset, facts))
 

@@ -150,14 +150,12 @@ class Steering:
         return self._waiting
 
     @property
-    def planned(self) -> tuple[Event, ...]:
-        """What waits, as it will stand in the journal."""
-        pairs = ((name, self.mark(name)) for name in self._waiting)
-        return tuple(
-            Event(mark.epoch, f"{label(name)} {shown(self.running[name])} → {shown(mark.value)}")
-            for name, mark in pairs
-            if isinstance(mark, Waiting)
-        )
+    def planned(self) -> Mapping[str, Event]:
+        """What waits, by parameter, as it will stand in the journal."""
+        return {
+            name: Event(max(waits.epoch, self.next_epoch), f"{label(name)} {shown(self.running[name])} → {shown(waits.value)}")
+            for name, waits in self._waiting.items()
+        }
 
     @property
     def lost_by_undo(self) -> int:

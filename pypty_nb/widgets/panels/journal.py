@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import ipywidgets
 
@@ -23,7 +23,7 @@ class JournalList(ipywidgets.VBox):
         super().__init__([head, self._lines])
         self.layout.display = "none"
 
-    def show(self, entries: Sequence[Event], waiting: Sequence[Event] = ()) -> None:
+    def show(self, entries: Iterable[Event], waiting: Iterable[Event] = ()) -> None:
         """Show what has happened, and what is to happen."""
         lines = [(event, "") for event in entries] + [(event, ' <span class="m">(waits)</span>') for event in waiting]
         rows = "".join(
