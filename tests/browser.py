@@ -115,7 +115,7 @@ def open_page(browser, site: Site, query: str = "", width: int = 1366, height: i
     page.on("console", lambda message: _hear(record, message))
     page.on("pageerror", lambda error: record.complaints.append(str(error)))
     page.goto(site.url + query, timeout=2 * PATIENCE_MS)
-    page.locator(wait).first.wait_for(timeout=PATIENCE_MS)
+    page.locator(wait).first.wait_for(timeout=2 * PATIENCE_MS)
     return page, record
 
 
