@@ -33,6 +33,8 @@ class Site:
     url: str
     root: Path
     log: Path
+    #: Its process, the leader of a group of its own.
+    process: subprocess.Popen[bytes] | None = None
 
 
 @dataclass
@@ -87,7 +89,7 @@ def served(root: Path, shared: Path, *, command: Sequence[str] = (), **environme
         try:
             url = f"http://127.0.0.1:{port}/"
             _await(url, server, Path(log.name))
-            yield Site(url, root, Path(log.name))
+            yield Site(url, root, Path(log.name), server)
         finally:
             _end(server)
             end_runs(root)

@@ -563,7 +563,7 @@ def test_a_new_page_takes_up_the_run_under_way(tmp_path: Path):
         assert page.workspace.name == "from-run-001"
         assert page.workspace.preset.dataset is not None
         assert sorted(page._reports.losses)[:before] == list(range(before))
-        await until(lambda: page._reports.scene(page._running).point.obj is not None, 60)
+        await until(lambda: page._reports.scene(page.workspace.steering.running).point.obj is not None, 60)
         ending = runner.abort()
         assert ending is not None
         assert (await ending).phase is Phase.STOPPED

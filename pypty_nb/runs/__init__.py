@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pypty_nb.runs.commands import send
+from pypty_nb.runs.changes import Change, Changes
+from pypty_nb.runs.commands import send, withdraw
 from pypty_nb.runs.errors import RunFolderError
 from pypty_nb.runs.folder import RunFolder
 from pypty_nb.runs.follow import Follower, Update
@@ -14,6 +15,8 @@ from pypty_nb.runs.run import RunResult, run_ptychography
 from pypty_nb.runs.state import Phase, RunState
 
 __all__ = [
+    "Change",
+    "Changes",
     "Follower",
     "Hooks",
     "Phase",
@@ -27,6 +30,7 @@ __all__ = [
     "open_run",
     "run_ptychography",
     "send",
+    "withdraw",
 ]
 
 

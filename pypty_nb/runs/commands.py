@@ -91,7 +91,16 @@ def waiting(folder: Path) -> list[Command]:
         paths = sorted(path for path in inbox.iterdir() if path.suffix == ".json" and path.name[0].isdigit())
     except OSError:
         return []
-    return [_read(path) for path in paths if not path.name.endswith("-values.json")]
+    found = (_read(path) for path in paths if not path.name.endswith("-values.json"))
+    return [command for command in found if command is not None]
+
+
+def withdraw(folder: Path, id: str) -> bool:
+    """Take back the command `id`; whether it still waited. One that the run is about to take may be obeyed all the same."""
+    path = folder / COMMANDS / f"{id}.json"
+    waits = path.exists()
+    Command(path, "").remove()
+    return waits
 
 
 def tidy(folder: Path) -> None:
@@ -128,11 +137,14 @@ def _values(path: Path) -> Path:
     return path.with_name(f"{path.stem}-values.json")
 
 
-def _read(path: Path) -> Command:
+def _read(path: Path) -> Command | None:
+    """The command in a file; ``None`` where it was taken back meanwhile."""
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         word, sent = str(plain["command"]), float(plain["sent"])
         values = storage.read(_values(path)) if _values(path).exists() else {}
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         return Command(path, "", problem=f"it cannot be read: {error}")
     problem = "" if word in WORDS else f"there is no command {word!r:.40}"

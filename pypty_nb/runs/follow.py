@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +21,9 @@ from pypty_nb.runs.state import STALE_S, Phase, RunState, lost, read_state
 
 #: What a run in a process of its own prints.
 OUTPUT = "output.txt"
+#: Colours and movements of a terminal; the line that says how far a run is.
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_PROGRESS = re.compile(r"epoch \d+ of \d+", re.IGNORECASE)
 _ENDS = {"stopped": Phase.STOPPED, "failed": Phase.FAILED, "finished": Phase.FINISHED}
 
 
@@ -129,10 +133,11 @@ class Follower:
         return RunState(Phase.LOST, message="its preset cannot be read", folder=self.folder.path)
 
     def _last_words(self) -> str:
-        """The last line that a job's process printed."""
+        """The last line that a job's process printed, progress apart."""
         with suppress(OSError):
-            lines = (self.folder.path / OUTPUT).read_text(encoding="utf-8", errors="replace").split("\n")
-            return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+            printed = (self.folder.path / OUTPUT).read_text(encoding="utf-8", errors="replace")
+            lines = (line.strip() for line in reversed(re.split(r"[\r\n]", _ESCAPES.sub("", printed))))
+            return next((line[:300] for line in lines if line and not _PROGRESS.match(line)), "")
         return ""
 
     # ---- the reports

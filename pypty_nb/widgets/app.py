@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,20 +15,20 @@ from typing import Any
 import ipywidgets
 
 from pypty_nb.backend import Backend, BackendError, choose_backend
-from pypty_nb.initialize import quick_look
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
-from pypty_nb.runs import RunFolder
+from pypty_nb.runs import Change
 from pypty_nb.widgets import text
 from pypty_nb.widgets.bridge import Bridge
+from pypty_nb.widgets.company import Company
 from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
 from pypty_nb.widgets.panels import BottomBar, DataPanel, FormPanel, Moment, Page, Panel, Rail, ResultsPanel, TopBar
-from pypty_nb.widgets.panels.bottom import Readout
 from pypty_nb.widgets.panels.calibrate import CalibratePanel
 from pypty_nb.widgets.panels.check import CheckPanel
 from pypty_nb.widgets.panels.chosen import PROMOTE, PROMOTED
+from pypty_nb.widgets.panels.journal import JournalList
 from pypty_nb.widgets.panels.measuring import Measuring
 from pypty_nb.widgets.panels.orient import OrientPanel
 from pypty_nb.widgets.reports import Reports
@@ -37,12 +38,14 @@ from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.theme import style
 from pypty_nb.widgets.views import Quarters, Stage
 from pypty_nb.widgets.views.alone import KEYS as VIEW_KEYS
-from pypty_nb.workspace import Phase, RunState, Workspace
+from pypty_nb.workspace import News, Phase, RunState, Workspace
 from pypty_nb.workspace.arrays import SUFFIXES
 from pypty_nb.workspace.listing import find
 
 STILL = "This browser has no WebGL: pictures are still images, without zoom."
 _KEYS = (" ", "/", "b", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
+#: How long a line on what was done stays in the log, s.
+_STAYS_S = 8.0
 _TITLES = tuple(STEPS)
 _DATA, _OPTIMISE = _TITLES.index("Data"), _TITLES.index("Optimise")
 
@@ -80,15 +83,15 @@ class App(ipywidgets.VBox):
     """
 
     def __init__(self, root: Path, *, demo: bool = False):
-        self.workspace = Workspace(root, self._on_state, self._on_report)
+        self.workspace = Workspace(root, self._on_state, self._on_report, self._on_news)
         self._tasks = Tasks(self._failed)
         self._bridge = Bridge(hotkeys=[*_KEYS, *map(str, range(1, len(STEPS) + 1))])
         self._bridge.observe(self._no_webgl, "webgl")
         self._frames = Frames(self._show_frame, self._bridge.ask_shown)
         self._bridge.listen(shown=self._frames.shown, key=self._key)
-        self._running: Preset = self.workspace.preset.copy()
         self._reports = Reports()
         self._phase = Phase.IDLE
+        self._logged = 0.0
         self._images = True
         self._backend: Backend | None = None
         self._step = _DATA
@@ -96,12 +99,14 @@ class App(ipywidgets.VBox):
         super().__init__([ipywidgets.HTML(style()), self._bridge, self._frame])
         self.add_class("pn-root")
         self.workspace.history.watch(lambda: self._tasks.soon(self._show_all))
+        self.workspace.steering.watch(lambda: self._tasks.soon(self._show_all))
         self.workspace.preset.watch(lambda names: self._tasks.soon(self._preset_changed, names))
         self.open_step(_DATA)
         self._show_all()
         self._tasks.start(self._keep_showing)
         self._tasks.start(self._show_device)
         self._tasks.start(partial(self._take_up, demo))
+        self._tasks.start(self._company.look_out)
 
     # ---- putting it together
     def _make_panels(self) -> None:
@@ -112,11 +117,12 @@ class App(ipywidgets.VBox):
         )
         self._rail = Rail(_TITLES, lambda index: self._tasks.soon(self.open_step, index), self._set_images)
         self._bottom = BottomBar()
+        self._company = Company(self.workspace, self._tasks, self._bottom, self._watch, self._locked)
         stage = Stage(self._bridge)
         stage.on_failure = self._failed
         page = Page(
             self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._quick_look, self._promote,
-            self._watch,
+            self._company.watch,
         )  # fmt: skip
         self._data, self._results = DataPanel(page), ResultsPanel(page)
         measuring = Measuring(page)
@@ -128,7 +134,7 @@ class App(ipywidgets.VBox):
             "Results": self._results,
         }
         self._panels = [own.get(title) or FormPanel() for title in _TITLES]
-        self._quarters = Quarters(stage)
+        self._quarters, self._journal = Quarters(stage), JournalList()
         self._forms = Forms(self.workspace.preset, self._host())
         self._main = ipywidgets.Box([self._quarters.render()])
         self._main.add_class("pn-main")
@@ -143,7 +149,7 @@ class App(ipywidgets.VBox):
         self._rail.choose(index)
         (self._frame.add_class if _TITLES[index] in WIDE else self._frame.remove_class)("wide")
         panel, form = self._panels[index], self._forms.of(index)
-        self._column.children = (*panel.column(), *((form,) if form is not None else ()))
+        self._column.children = (*panel.column(), *((form, self._journal) if form is not None else ()))
         centre = panel.centre()
         self._main.children = (self._quarters.render() if centre is None else centre,)
         panel.enter()
@@ -157,6 +163,7 @@ class App(ipywidgets.VBox):
             load=self.workspace.load_array,
             files=lambda: [path.as_posix() for path in find(self.workspace.root, SUFFIXES)],
             problems=self.workspace.path_problems,
+            steering=self.workspace.steering,
         )
 
     def _go_to(self, name: str) -> None:
@@ -183,6 +190,7 @@ class App(ipywidgets.VBox):
     def _go_back(self, *, forth: bool) -> None:
         """Take the last change of the preset back, or do it again."""
         if self._locked():
+            self._log("Undo waits for the end of the run; a change of the run has its own undo, at its field", stays=True)
             return
         history = self.workspace.history
         try:
@@ -197,8 +205,19 @@ class App(ipywidgets.VBox):
             self._tell_run(runner.pause)
         elif runner.state.phase is Phase.PAUSED:
             self._tell_run(runner.resume)
-        elif not runner.state.busy and not self._why_off():
+        elif runner.state.phase is Phase.LOST:
+            self._resume()
+        else:
+            self._run_again()
+
+    def _run_again(self) -> None:
+        if not self.workspace.runner.state.busy and not self._why_off():
             self._run()
+
+    def _resume(self) -> None:
+        """Go on with the run that has ended early."""
+        if not self.workspace.runner.state.busy:
+            self._begin(self.workspace.resume)
 
     def _quick_look(self) -> None:
         if not self.workspace.runner.state.busy and not self._why_off():
@@ -208,32 +227,28 @@ class App(ipywidgets.VBox):
         """Run in full from where a quick look ended."""
         preset = await asyncio.to_thread(self.workspace.promoted, run)
         if not self.workspace.runner.state.busy:
-            self._begin(lambda: preset, partial(self.workspace.start_promoted, preset))
+            self._begin(partial(self.workspace.start_promoted, preset))
 
     def _take_on(self, run: str) -> None:
         self._tasks.start(partial(self._promote, run))
 
     def _run(self, *, quick: bool = False) -> None:
-        preset = self.workspace.preset
-        self._begin(lambda: quick_look(preset) if quick else preset, partial(self.workspace.start, quick=quick))
+        self._begin(partial(self.workspace.start, quick=quick))
 
-    def _begin(self, running: Callable[[], Preset], start: Callable[[], object]) -> None:
+    def _begin(self, begin: Callable[[], object]) -> None:
         self._reports = Reports()
         self._bottom.clear()
-        try:
-            self._running = running().frozen()
-            start()
-        except (ValueError, OSError) as error:
-            self._failed(error)
-        else:
-            if self._panels[self._step].centre() is not None:
-                self.open_step(_OPTIMISE)
+        if self._tell_run(begin) and self._panels[self._step].centre() is not None:
+            self.open_step(_OPTIMISE)
 
-    def _tell_run(self, command: Callable[[], object]) -> None:
+    def _tell_run(self, command: Callable[[], object]) -> bool:
+        """Tell the run something; whether that was possible."""
         try:
             command()
         except (ValueError, OSError) as error:
             self._failed(error)
+            return False
+        return True
 
     async def _abort(self) -> None:
         if (ending := self.workspace.runner.abort()) is not None:
@@ -241,19 +256,15 @@ class App(ipywidgets.VBox):
 
     async def _take_up(self, demo: bool) -> None:
         """Show the run that is under way in the project folder; where there is none, begin the demonstration if asked to."""
-        workspace = self.workspace
-        run = await asyncio.to_thread(workspace.under_way)
-        if run is not None and not workspace.runner.state.busy:
-            await self._watch(run.path, stay=False)
-        elif demo and await self._data.open_demo():
+        if not await self._company.take_up() and demo and await self._data.open_demo():
             self._act()
 
-    async def _watch(self, folder: Path, *, stay: bool) -> None:
-        """Look at a run of the project folder, under way or ended; with `stay` without leaving the step."""
-        preset = await asyncio.to_thread(RunFolder(folder).preset)
-        self._running, self._reports = preset, Reports()
-        self.workspace.attach(folder, preset)
-        if not stay:
+    def _watch(self, folder: Path, preset: Preset, changes: Sequence[Change], *, stay: bool) -> None:
+        """Show a run that is there already; with `stay` without leaving the step."""
+        another = self.workspace.runner.state.folder != folder
+        self._reports = Reports()
+        self.workspace.attach(folder, preset, changes)
+        if another and not stay:
             self.open_step(_OPTIMISE)
 
     def _set_images(self, on: bool) -> None:
@@ -267,6 +278,7 @@ class App(ipywidgets.VBox):
             self._frames.want()
             return
         self._phase = state.phase
+        self.workspace.steering.ended(state)
         self._show_all()
         if not state.busy and state.phase is not Phase.IDLE:
             where = f"run {state.folder.name}: " if state.folder is not None else ""
@@ -275,6 +287,17 @@ class App(ipywidgets.VBox):
 
     def _on_report(self, report: EpochReport) -> None:
         self._reports.add(report)
+        self._frames.want()
+
+    def _on_news(self, news: News) -> None:
+        try:
+            self.workspace.steering.hear(news)
+        except ParameterError as error:
+            self._failed(error)
+        for entry in self._reports.journal.add(news.lines):
+            if not news.earlier:
+                self._log(f"epoch {entry.epoch}: {entry.words}", stays=True)
+        self._show_all()
         self._frames.want()
 
     def _preset_changed(self, names: frozenset[str]) -> None:
@@ -301,22 +324,35 @@ class App(ipywidgets.VBox):
         """Bars, marks and locks; cheap, and right at any moment."""
         state, preset = self.workspace.runner.state, self.workspace.preset
         why, says = self._why_off(), self._status(state)
-        can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why
+        can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why or state.phase is Phase.LOST
         can_stop = state.busy and state.phase is not Phase.STOPPING
         self._top.show_state(says, can_act=can_act, can_stop=can_stop, can_abort=state.busy)
         self._top.show_name(self.workspace.root, self.workspace.name, self.workspace.modified)
         self._show_bottom(state, says)
-        self._bottom.show_reason("" if state.busy else why, self._to_correct() if not state.busy else None)
+        self._bottom.show_reason(*(("", None) if state.busy else (why, self._to_correct())))
+        self._show_way(state)
         quick = self.workspace.quick_look_done
-        self._bottom.show_offer(PROMOTED if quick else "", PROMOTE if quick else "", lambda: self._take_on(quick))
+        self._bottom.show_next(PROMOTED if quick else "", PROMOTE if quick else "", lambda: self._take_on(quick))
         self._forms.show_run(busy=state.busy, epoch=state.epoch)
+        self._journal.show(self._reports.journal.entries, self.workspace.steering.planned.values())
         moment = Moment(preset, self.workspace.opened, state, self._locked())
         for panel in self._panels:
             panel.show(moment)
         opened = self.workspace.opened
-        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors), self._run_words(state))
+        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors),
+                      self.workspace.steering.planned, self._run_words(state))  # fmt: skip
         for index, title in enumerate(_TITLES):
             self._rail.show(index, standing(title, preset, facts))
+
+    def _show_way(self, state: RunState) -> None:
+        """Offer what the slot button does not: another run where it resumes, to resume where it runs anew."""
+        early = state.epoch < state.epoch_max and state.epoch > state.epoch_first
+        if state.phase is Phase.LOST and not self._why_off():
+            self._bottom.show_way("Run again", lambda: self._tasks.soon(self._run_again))
+        elif state.phase in {Phase.STOPPED, Phase.FAILED} and early:
+            self._bottom.show_way(f"Resume from epoch {state.epoch + 1}", lambda: self._tasks.soon(self._resume))
+        else:
+            self._bottom.show_way("")
 
     def _locked(self) -> bool:
         return self.workspace.runner.state.busy or self._data.reading
@@ -332,18 +368,13 @@ class App(ipywidgets.VBox):
         return self._results.words or (f"Run {state.folder.name}" if state.folder is not None else "")
 
     def _show_bottom(self, state: RunState, says: Status) -> None:
-        report = self._reports.last
-        first, last = state.epoch_first, state.epoch_max
-        self._bottom.show_progress(state.epoch - first, last - first)
-        if state.phase is not Phase.RUNNING or report is None:
+        self._bottom.show_progress(state.epoch - state.epoch_first, state.epoch_max - state.epoch_first)
+        if state.phase is Phase.RUNNING and (readout := self._reports.readout(state)) is not None:
+            self._bottom.show_readout(readout)
+        else:
             idle = state.phase is Phase.IDLE and self._why_off()
             mark = says.mark if says.mark in {"err", "rej"} else ""
             self._bottom.show_sentence("Idle." if idle else says.sentence or f"{says.words}.", mark)
-            return
-        pace = self._reports.pace
-        step, evaluations = (None, 0) if report.final else (report.step, report.evaluations)
-        left = pace * (last - state.epoch)
-        self._bottom.show_readout(Readout(max(state.epoch, 1), last, pace, left, step, evaluations, report.terms["data"]))
 
     def _show_frame(self) -> None:
         """The newest state of the run, pictures and numbers alike."""
@@ -352,14 +383,14 @@ class App(ipywidgets.VBox):
         if self._backend is not None:
             self._top.show_device(self._backend.name, *self._backend.memory())
         if state.folder is not None:
-            self._results.show_run(state.folder, self._rows(state))
+            self._results.show_run(state.folder, {"State": self._status(state).words, **self._reports.rows()})
         if report is None:
             return
-        if state.busy:
+        if state.busy and time.monotonic() - self._logged > _STAYS_S:
             evaluations = text.plural(report.evaluations, "evaluation")
             data = text.number(report.terms["data"])
             self._log(f"epoch {state.epoch}: data {data}, {evaluations}, step {text.number(report.step)}")
-        self._quarters.update(self._reports.scene(self._running), pictures=self._images)
+        self._quarters.update(self._reports.scene(self.workspace.steering.running), pictures=self._images)
         while self._reports.warnings:
             self._bottom.warn(self._reports.warnings.pop(0))
 
@@ -370,13 +401,9 @@ class App(ipywidgets.VBox):
             except Exception as error:  # noqa: BLE001  a picture that cannot be drawn must not end the others, nor the numbers
                 self._failed(error)
 
-    def _rows(self, state: RunState) -> dict[str, str]:
-        rows = {"State": self._status(state).words}
-        if (report := self._reports.last) is not None:
-            rows |= {"Data loss": text.number(report.terms["data"], 4), "Time": text.duration(self._reports.seconds)}
-        return rows
-
-    def _log(self, words: str) -> None:
+    def _log(self, words: str, *, stays: bool = False) -> None:
+        if stays:
+            self._logged = time.monotonic()
         self._bottom.log(f"{datetime.now():%H:%M:%S} {words}")
 
     async def _show_device(self) -> None:

@@ -45,8 +45,17 @@ def make(name: str, field: Field) -> Control:
         options["options"] = field.choices
     if kind is ipywidgets.Checkbox:
         options = {"indent": False}
-    label = _label(name, field, helped=kind is ipywidgets.Checkbox)
-    return kind(description=label, description_allow_html=True, tooltip=_help(name, field), **options)
+    control = kind(description_allow_html=True, **options)
+    explain(control, name, field)
+    return control
+
+
+def explain(control: Control, name: str, field: Field, first: str = "") -> None:
+    """Say in label and tooltip what the parameter is for, and before that the sentence `first`."""
+    words = f"{first}\n\n{_help(name, field)}" if first else _help(name, field)
+    with control.hold_sync():
+        # of the tooltip the browser shows nothing beside a label, so that the label has one itself
+        control.description, control.tooltip = _label(name, field, words), words
 
 
 def put(control: Control, field: Field, value: Any) -> None:
@@ -168,11 +177,9 @@ def _as_array(value: Any, field: Array) -> Any:
         return value
 
 
-def _label(name: str, field: Field, *, helped: bool = False) -> str:
-    """Label and unit; with its help where the widget would not show it (a checkbox with a label has no tooltip)."""
+def _label(name: str, field: Field, words: str) -> str:
     unit = f'<span class="pn-u">{text.escape(field.unit)}</span>' if field.unit else ""
-    title = f' title="{text.escape(_help(name, field))}"' if helped else ""
-    return f'<span class="pn-l"{title}>{text.escape(field.label or name)}</span>{unit}'
+    return f'<span class="pn-l" title="{text.escape(words)}">{text.escape(field.label or name)}</span>{unit}'
 
 
 def _help(name: str, field: Field) -> str:

@@ -14,8 +14,8 @@ from pypty_nb.widgets.editbar import EditBar
 from pypty_nb.widgets.fieldbox import FieldBox
 from pypty_nb.widgets.host import Host
 from pypty_nb.workspace import History
+from pypty_nb.workspace.steering import FIXED
 
-LOCKED = "Fixed while the run is going."
 #: What every course over the epochs depends on, beside its own schedule.
 _EPOCHS = {"epoch_prev", "epoch_max", "wedge_mu"}
 Source = type[Table] | Sequence[str | type[Table]]
@@ -46,6 +46,7 @@ class Form(ipywidgets.VBox):
         self._parts = _parts(source)
         self.names = [name for _, names in self._parts for name in names]
         self._locked = False
+        self._said_live = ""
         self._now: int | None = None
         self._basic = {name for name in self.names if FIELDS[name].level == "basic"}
         self._make_head(title or self._parts[0][0])
@@ -64,7 +65,7 @@ class Form(ipywidgets.VBox):
         """The field of one parameter, made if it was not yet."""
         if name not in self._boxes:
             self._boxes[name] = FieldBox(self.preset, name, self._host)
-            self._boxes[name].lock(self._locked)
+            self._boxes[name].show_run(busy=self._locked)
             self._boxes[name].show_epoch(self._now)
         return self._boxes[name]
 
@@ -82,14 +83,25 @@ class Form(ipywidgets.VBox):
         self._search.focus()
 
     def lock(self, locked: bool) -> None:
-        """Let nothing be typed while a run is going."""
-        if locked == self._locked:
-            return
-        self._locked = locked
-        self._edits.lock(locked)
-        self._say(LOCKED if locked else "")
+        """While a run is going, let only be typed what it takes, and say so; cheap where nothing is new."""
+        if locked != self._locked:
+            self._locked = locked
+            self._edits.lock(locked)
+            self._said_live = ""
+            self._say("")
+        if locked and (words := self._words()) != self._said_live:
+            self._said_live = words
+            self._say_html(words)
         for box in self._boxes.values():
-            box.lock(locked)
+            box.show_run(busy=locked)
+
+    def _words(self) -> str:
+        """What may be done while a run is going, HTML."""
+        steering = self._host.steering
+        if steering is None or not any(not steering.why_fixed(name) for name in self.names if FIELDS[name].live):
+            return text.escape(FIXED)
+        called = text.escape(steering.called)
+        return f"{called} is going. A change applies at <b>epoch {steering.next_epoch}</b> and enters the journal."
 
     def show_epoch(self, now: int | None) -> None:
         """Mark the epoch that a run has reached in every schedule; ``None`` where none is going."""
@@ -177,7 +189,10 @@ class Form(ipywidgets.VBox):
         return ipywidgets.VBox([head])
 
     def _say(self, words: str) -> None:
-        self._live.value = text.escape(words)
+        self._say_html(text.escape(words))
+
+    def _say_html(self, words: str) -> None:
+        self._live.value = words
         self._live.layout.display = "" if words else "none"
 
     def _refused(self, error: ParameterError) -> None:

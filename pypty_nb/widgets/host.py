@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pypty_nb.workspace import History
+from pypty_nb.workspace import History, Steering
 
 
 def _at_once(call: Callable[..., object], *args: Any) -> object:
@@ -31,6 +31,8 @@ class Host:
     load : gives a parameter the array in a file, or None
         Called with the parameter's name and what was typed, in a thread of its own.
     files : names of the files that arrays could be read from
+    steering : Steering or None
+        Takes what is typed while a run is going.
     problems : what is wrong with values that the preset itself takes, by parameter
     """
 
@@ -40,4 +42,5 @@ class Host:
     start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None] | None = None
     load: Callable[[str, str], None] | None = None
     files: Callable[[], Sequence[str]] = tuple
+    steering: Steering | None = None
     problems: Callable[[], Mapping[str, str]] = dict

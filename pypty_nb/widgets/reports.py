@@ -6,8 +6,10 @@ import math
 
 from pypty_nb.params import Preset
 from pypty_nb.records import EpochReport
-from pypty_nb.workspace import Scene
-from pypty_nb.workspace.scene import Event, scheduled
+from pypty_nb.widgets import text
+from pypty_nb.widgets.panels.bottom import Readout
+from pypty_nb.workspace import Event, Journal, RunState, Scene
+from pypty_nb.workspace.scene import scheduled
 
 _DATA = "data"
 #: A run's folder holds its times to the millisecond.
@@ -39,7 +41,9 @@ class Reports:
         #: Of every report, shown or not; taken from here by the frame that shows them.
         self.warnings: list[str] = []
         self._fresh = True
-        self._events: tuple[Event, ...] | None = None
+        #: What happened to the run, beside what its schedules say.
+        self.journal = Journal()
+        self._scheduled: tuple[Preset | None, tuple[Event, ...]] = None, ()
         if before is not None:
             self._take(before)
 
@@ -88,12 +92,25 @@ class Reports:
             for undone in [other for other in values if other >= epoch]:
                 del values[undone]
 
+    def readout(self, state: RunState) -> Readout | None:
+        """The numbers of a run under way; ``None`` before the first report."""
+        report, last = self.last, state.epoch_max
+        if report is None:
+            return None
+        step, evaluations = (None, 0) if report.final else (report.step, report.evaluations)
+        left = self.pace * (last - state.epoch)
+        return Readout(max(state.epoch, 1), last, self.pace, left, step, evaluations, report.terms[_DATA])
+
+    def rows(self) -> dict[str, str]:
+        """What a table says of it."""
+        if self.last is None:
+            return {}
+        return {"Data loss": text.number(self.last.terms[_DATA], 4), "Time": text.duration(self.seconds)}
+
     def scene(self, preset: Preset | None = None) -> Scene:
         """The run as the views see it now; without a preset, with that of the scene before."""
         if preset is None:
             preset = self._before.preset if self._before is not None else Preset()
-        if self._events is None:
-            self._events = self._before.events if self._before is not None else scheduled(preset)
         epochs = sorted(self.losses)
         return Scene(
             preset,
@@ -102,9 +119,19 @@ class Reports:
             [self.losses[epoch] for epoch in epochs],
             {name: [term.get(epoch, math.nan) for epoch in epochs] for name, term in self.terms.items()},
             [self.validation.get(epoch, math.nan) for epoch in epochs] if self.validation else (),
-            self._events,
+            self._events(preset),
             self._before.name if self._before is not None else "",
         )
+
+    def _events(self, preset: Preset) -> tuple[Event, ...]:
+        """What stands on the curves. A frozen preset's schedules are read once."""
+        if self._before is not None:
+            known = self._before.events
+        else:
+            if self._scheduled[0] is not preset:
+                self._scheduled = preset, scheduled(preset)
+            known = self._scheduled[1]
+        return tuple(sorted((*known, *self.journal.marks), key=lambda event: event.epoch))
 
     def _take(self, scene: Scene) -> None:
         self.losses = dict(zip(scene.epochs, scene.losses, strict=True))

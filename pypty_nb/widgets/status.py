@@ -43,7 +43,7 @@ def status(state: RunState, seconds: float = 0.0, rejected: int = 0) -> Status:
                 "pause", f"Waits, place {state.place}", f"Waits for its turn: place {state.place} in the queue", "Run"
             )
         case Phase.LOST:
-            return Status("err", "Lost", f"Lost: {state.message}. Resume from epoch {done + 1}", "Run again")
+            return Status("err", "Lost", f"Lost: {state.message}", "Resume")
         case Phase.PREPARING:
             return Status("run", "Preparing", "Preparing: reading the data and building the model.", "Pause")
         case Phase.RUNNING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from pypty_nb.params.tables import (
 )
 from pypty_nb.widgets import text
 from pypty_nb.widgets.panels.rail import Standing
+from pypty_nb.workspace import Event
 
 _CHOSEN: dict[str, tuple[type[Table], ...]] = {
     "Data": (Dataset,),
@@ -56,6 +58,7 @@ class Facts:
     data_error: str = ""
     confirmed: bool = True
     errors: frozenset[str] = frozenset()
+    waiting: Mapping[str, Event] = field(default_factory=dict)
     run: str = ""
 
 
@@ -69,6 +72,9 @@ def standing(title: str, preset: Preset, facts: Facts) -> Standing:
     names = {name for table in STEPS[title] for name in table.fields()}
     if wrong := names & facts.errors:
         return Standing("warn", f"{len(wrong)} field{'s' if len(wrong) > 1 else ''} to correct")
+    if waiting := [event for name, event in facts.waiting.items() if name in names]:
+        wait = f"{text.plural(len(waiting), 'change')} wait{'s' if len(waiting) == 1 else ''}"
+        return Standing("ok", f"{wait} for epoch {waiting[0].epoch}")
     if title == "Data":
         return _data(preset, facts)
     if title == "Results":

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
-from pypty_nb.runs import Follower, Phase, RunState, Update, send
+from pypty_nb.runs import Change, Changes, Follower, Phase, RunFolder, RunState, Update, send
 from pypty_nb.workspace.jobs import Jobs
 from pypty_nb.workspace.runner import Answer
 
+
+@dataclass(frozen=True)
+class News:
+    """What was added to the journal of the run that is watched.
+
+    Attributes
+    ----------
+    lines : tuple of mapping
+    earlier : bool
+        Whether they were there when it was attached.
+    changes : tuple of Change or None
+        The changes of parameters that are in force now; ``None`` where they are what they were.
+    """
+
+    lines: tuple[Mapping[str, Any], ...]
+    earlier: bool = False
+    changes: tuple[Change, ...] | None = None
+
+
+_CHANGES = {"changed", "undone"}
 _LOOK_S = 0.2
 _LOOK_IN_QUEUE_S = 0.5
 
@@ -29,7 +51,8 @@ class Attached:
     on_state : called with a `RunState` after every change of state
     on_report : called with each `EpochReport`; those from before it was attached, and those nobody wrote a frame of, have no
         arrays in their points
-    on_answer : called with the journal's line on every command that the run took, or refused; all in the event loop's thread
+    on_answer : called with the journal's line on every command that the run took, or refused
+    on_news : called with the `News` of its journal, after the answers in it; all in the event loop's thread
     """
 
     def __init__(
@@ -38,9 +61,10 @@ class Attached:
         on_state: Callable[[RunState], None] = lambda state: None,
         on_report: Callable[[EpochReport], None] = lambda report: None,
         on_answer: Callable[[Answer], None] = lambda answer: None,
+        on_news: Callable[[News], None] = lambda news: None,
     ):
         self.jobs, self.state = jobs, RunState()
-        self._on_state, self._on_report, self._on_answer = on_state, on_report, on_answer
+        self._on_state, self._on_report, self._on_answer, self._on_news = on_state, on_report, on_answer, on_news
         self._task: asyncio.Task[None] | None = None
         # a run that is being put on disk can be told nothing yet
         self._aborting: asyncio.Task[RunState] | None = None
@@ -61,7 +85,7 @@ class Attached:
             raise RuntimeError("a run is under way; stop it, or detach from it first")
         frozen, fuller = preset.frozen(), full.frozen() if full is not None else None
         self._tell(RunState(Phase.PREPARING, preset.epoch_prev, preset.epoch_prev, preset.epoch_max, folder=folder))
-        return self._watch(folder, lambda: self.jobs.start(frozen, folder, fuller))
+        return self._watch(folder, lambda: self.jobs.start(frozen, folder, fuller), new=True)
 
     def restart(self, folder: Path) -> asyncio.Task[None]:
         """Resume the run in `folder` as a process, or queue it, and watch it.
@@ -155,13 +179,13 @@ class Attached:
             raise ParameterError("no run is under way that could be told anything")
         return send(self.state.folder, word, values)
 
-    def _watch(self, folder: Path, begin: Callable[[], RunState] | None = None) -> asyncio.Task[None]:
+    def _watch(self, folder: Path, begin: Callable[[], RunState] | None = None, *, new: bool = False) -> asyncio.Task[None]:
         # the reference is kept: a task nobody holds may be collected in mid-run
         self._beginning, self._wish = begin is not None, None
-        self._task = asyncio.get_running_loop().create_task(self._follow(folder, begin))
+        self._task = asyncio.get_running_loop().create_task(self._follow(folder, begin, new=new))
         return self._task
 
-    async def _follow(self, folder: Path, begin: Callable[[], RunState] | None) -> None:
+    async def _follow(self, folder: Path, begin: Callable[[], RunState] | None, *, new: bool) -> None:
         try:
             if begin is not None:
                 self._tell(await asyncio.to_thread(begin))
@@ -169,7 +193,7 @@ class Attached:
                 if self._wish is not None:
                     self._wish()
             follower = await asyncio.to_thread(Follower, folder)
-            answered = False
+            earlier = not new
             while True:
                 update = await asyncio.to_thread(self._look, follower)
                 if update.state.phase is Phase.LOST and self._aborting is not None and not self._aborting.done():
@@ -177,9 +201,9 @@ class Attached:
                     await asyncio.wait({self._aborting})
                     rest = await asyncio.to_thread(self._look, follower)
                     update = Update(rest.state, update.reports + rest.reports, update.events + rest.events)
-                # answers from before it was attached are history
-                self._show(update, answers=answered or begin is not None)
-                answered = True
+                news = await asyncio.to_thread(_news, follower.folder, update, earlier=earlier)
+                self._show(update, news)
+                earlier = False
                 if not update.state.busy:
                     return
                 await asyncio.sleep(_LOOK_IN_QUEUE_S if update.state.phase is Phase.QUEUED else _LOOK_S)
@@ -197,12 +221,15 @@ class Attached:
             self.jobs.advance()
         return update
 
-    def _show(self, update: Update, *, answers: bool) -> None:
+    def _show(self, update: Update, news: News | None) -> None:
         for report in update.reports:
             self._on_report(report)
-        for event in update.events if answers else ():
-            if event.get("event") == "command":
-                self._on_answer(event)
+        if news is not None:
+            # answers from before it was attached are history
+            for event in news.lines if not news.earlier else ():
+                if event.get("event") == "command":
+                    self._on_answer(event)
+            self._on_news(news)
         self._tell(update.state)
 
     def _tell(self, state: RunState) -> None:
@@ -210,6 +237,18 @@ class Attached:
         self.state = state
         if changed:
             self._on_state(state)
+
+
+def _news(folder: RunFolder, update: Update, *, earlier: bool) -> News | None:
+    """What an update's lines of the journal mean; reads the values of changes."""
+    if not update.events:
+        return None
+    changes = None
+    if any(event.get("event") in _CHANGES for event in update.events):
+        # values that cannot be read say so when the run is resumed
+        with suppress(ParameterError):
+            changes = tuple(Changes(folder).in_force())
+    return News(update.events, earlier, changes)
 
 
 def _said(state: RunState) -> tuple[Any, ...]:

@@ -13,25 +13,18 @@ from typing import Any
 import numpy as np
 
 from pypty_nb.engine import Reconstruction
-from pypty_nb.params import FIELDS, ParameterError, Preset, Schedule
+from pypty_nb.params import ParameterError, Preset, Schedule
 from pypty_nb.params.tables import Updating
 from pypty_nb.params.timeline import timeline
 from pypty_nb.records import EpochReport, LineSearchReport, Refinables
 from pypty_nb.runs import RecordedRun, RunFolder, RunResult
 from pypty_nb.runs.folder import ARRAY_FILES, CONSTRAINTS, VALIDATION, shares_of
+from pypty_nb.workspace.journal import Event, Journal, label
 
 _DATA = "data"
 _ENDS = {"finished", "stopped", "failed"}
 _LIFE = {"started", "resumed", *_ENDS}
 _EVALUATIONS = "N linesearch iterations"
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a run: before `epoch`, in a word or two."""
-
-    epoch: int
-    words: str
 
 
 @dataclass(frozen=True)
@@ -140,10 +133,10 @@ def scheduled(preset: Preset) -> tuple[Event, ...]:
     for name in Updating.fields():
         if not isinstance(preset[name], Schedule) or preset.epoch_max <= preset.epoch_prev:
             continue
-        label = _label(name).lower()
+        called = label(name).lower()
         for (_, before), (epoch, value) in pairwise(timeline(preset, name).steps):
             if bool(before) != bool(value):
-                events.append(Event(epoch, label if value else f"{label} off"))
+                events.append(Event(epoch, called if value else f"{called} off"))
     return tuple(sorted(events, key=lambda event: event.epoch))
 
 
@@ -152,7 +145,7 @@ def _folder_scene(folder: RunFolder) -> Scene:
     epochs = [int(row["epoch"]) for row in rows]
     losses, terms = _terms(rows)
     report = _report(folder, preset, rows, losses, terms)
-    events = (*scheduled(preset), *_journalled(folder))
+    events = (*scheduled(preset), *Journal(folder.journal()).marks)
     held_out = [_number(row.get(VALIDATION)) for row in rows] if rows and VALIDATION in rows[0] else ()
     events = tuple(sorted(events, key=lambda event: event.epoch))
     return Scene(preset, report, epochs, losses, terms, held_out, events, folder.path.name)
@@ -187,26 +180,6 @@ def _report(
         point=point,
         final=ended(folder),
     )
-
-
-def _journalled(folder: RunFolder) -> list[Event]:
-    events = []
-    for line in folder.journal():
-        epoch = line.get("epoch")
-        if not isinstance(epoch, int):
-            continue
-        if line.get("event") == "resumed":
-            events.append(Event(epoch, "resumed"))
-        elif line.get("event") == "changed":
-            changed = line.get("values")
-            names = list(changed) if isinstance(changed, dict) else [str(line.get("name", "changed"))]
-            words = [_label(name) for name in names]
-            events.append(Event(epoch, words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1} more"))
-    return events
-
-
-def _label(name: str) -> str:
-    return (FIELDS[name].label if name in FIELDS else None) or name
 
 
 def _array(path: Path) -> np.ndarray | None:

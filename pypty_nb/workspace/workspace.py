@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -18,15 +18,17 @@ from pypty_nb.engine.build import open_measurements
 from pypty_nb.initialize import demo_preset, promoted, quick_look
 from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, same, starts
 from pypty_nb.records import EpochReport
-from pypty_nb.runs import Phase, RunFolder, RunState
+from pypty_nb.runs import Change, Changes, Phase, RunFolder, RunState
 from pypty_nb.runs.full import full_preset, is_quick_look
 from pypty_nb.workspace import paths
 from pypty_nb.workspace.arrays import read_array, split
-from pypty_nb.workspace.attached import Attached
+from pypty_nb.workspace.attached import Attached, News
 from pypty_nb.workspace.history import History
 from pypty_nb.workspace.jobs import Jobs
 from pypty_nb.workspace.ledger import Ledger
+from pypty_nb.workspace.lookout import Lookout
 from pypty_nb.workspace.opening import Content, content_of, patterns_of
+from pypty_nb.workspace.steering import Steering
 
 DEMO = "Demonstration: a simulated specimen."
 #: Presets that agree in these are about the same measurement.
@@ -64,16 +66,26 @@ class Workspace:
     ----------
     root : Path
         The project folder; files are chosen in it, runs are written under ``root/runs``.
-    on_state, on_report :
+    on_state, on_report, on_news :
         Told of the run that is watched, in the event loop's thread. It is a process of its own and goes on without this one.
     """
 
-    def __init__(self, root: Path, on_state: Callable[[RunState], None], on_report: Callable[[EpochReport], None]):
+    def __init__(
+        self,
+        root: Path,
+        on_state: Callable[[RunState], None],
+        on_report: Callable[[EpochReport], None],
+        on_news: Callable[[News], None] = lambda news: None,
+    ):
         self.root = root.resolve()
         self.preset = Preset()
         self.history = History(self.preset, Opened("untitled", "", (), self.preset.frozen()))
         self.jobs = Jobs(self.root)
-        self.runner = Attached(self.jobs, on_state, on_report)
+        self.runner = Attached(self.jobs, on_state, on_report, on_news=on_news)
+        self.steering = Steering(self.preset, self.history, self.runner)
+        self.lookout = Lookout(self.root)
+        #: What came from a run that is only watched.
+        self._watched: Opened | None = None
         self._quick: Path | None = None
 
     @property
@@ -157,7 +169,8 @@ class Workspace:
         Raises
         ------
         ParameterError
-            Where the file is outside the folder, holds no such array, or the parameter refuses it.
+            Where the file is outside the folder, holds no such array, or the parameter refuses it; or where a run is
+            under way in which it is fixed.
         """
         name = known_name(name)
         file, dataset = split(typed)
@@ -165,7 +178,10 @@ class Workspace:
             array = read_array(self.inside(file), dataset, name)
         except ParameterError as error:
             raise ParameterError(*map(self.shortened, error.problems)) from error
-        self.history.change({name: array}, f"load {FIELDS[name].label}")
+        if self.runner.state.busy:
+            self.steering.change(name, array)
+        else:
+            self.history.change({name: array}, f"load {FIELDS[name].label}")
 
     def dataset(self) -> Dataset | None:
         """The measurements of the preset, opened and not read; ``None`` where none are named.
@@ -238,13 +254,12 @@ class Workspace:
         folder = self.next_folder()
         if not quick:
             return self._begin(preset, folder)
-        task = self.runner.start(quick_look(preset), folder, preset)
-        self._quick = folder
-        return task
+        return self._begin(quick_look(preset).frozen(), folder, preset)
 
-    def _begin(self, preset: Preset, folder: Path) -> asyncio.Task[None]:
-        task = self.runner.start(preset, folder)
-        self._quick = None
+    def _begin(self, preset: Preset, folder: Path, full: Preset | None = None) -> asyncio.Task[None]:
+        task = self.runner.start(preset, folder, full)
+        self.steering.begin(preset)
+        self._quick = folder if full is not None else None
         return task
 
     @property
@@ -304,6 +319,12 @@ class Workspace:
         ledger.pair(made[0], made[1], run)
         return made[0], made[1]
 
+    def resume(self) -> asyncio.Task[None]:
+        """Go on with the run that was watched last, after its last complete epoch."""
+        if self.runner.state.folder is None:
+            raise ParameterError("no run was under way here that could be resumed")
+        return self.runner.restart(self.runner.state.folder)
+
     def under_way(self) -> RunFolder | None:
         """The run of the project folder that a process is at work on, the latest of several; else the first that waits."""
         states = [job.state for job in self.jobs.list()]
@@ -312,19 +333,41 @@ class Workspace:
         folder = (working[-1:] or waiting[:1] or [None])[0]
         return RunFolder(folder) if folder is not None else None
 
-    def attach(self, folder: Path, preset: Preset) -> asyncio.Task[None]:
-        """Watch the run in `folder`, which `preset` drives; where nothing is open yet, its preset is.
+    def driving(self, folder: Path) -> tuple[Preset, tuple[Change, ...]]:
+        """What the run in `folder` was started with, and the changes in force in it.
+
+        Raises
+        ------
+        ParameterError
+            Where either cannot be read.
+        """
+        run = RunFolder(folder)
+        return run.preset(), tuple(Changes(run).in_force())
+
+    def attach(self, folder: Path, preset: Preset, changes: Sequence[Change] = ()) -> asyncio.Task[None]:
+        """Watch the run in `folder`, started with `preset` and changed since; an unchanged page takes its preset.
 
         Raises
         ------
         ParameterError
             Where the preset cannot be taken.
         """
-        if self.untouched:
-            values = dict(preset.items()) | {"output_folder": ""}
+        free = self.free
+        self.steering.begin(preset, changes)
+        if free:
+            values = dict(self.steering.running.items()) | {"output_folder": ""}
             self._take(Content(values, f"Preset of run {folder.name}"), f"from-run-{folder.name}")
+            self._watched = self.opened
         self._quick = folder if is_quick_look(RunFolder(folder)) else None
         return self.runner.attach(folder)
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing of one's own would be lost to sight: nothing is open, or only what the run that was watched had."""
+        if self.untouched:
+            return True
+        differs = self.preset.diff(self.steering.running)
+        return self.opened is self._watched and differs.keys() <= {"output_folder"}
 
     @property
     def untouched(self) -> bool:

@@ -54,17 +54,23 @@ class BottomBar(ipywidgets.VBox):
         self._go.layout.display = "none"
         self._act: Callable[[], None] = lambda: None
         self._go.on_click(lambda _button: self._act())
-        self._offer_words, self._offer = ipywidgets.HTML(), ipywidgets.Button()
-        self._offer_words.add_class("pn-why")
+        self._next_words, self._next = ipywidgets.HTML(), ipywidgets.Button()
+        self._next_words.add_class("pn-why")
         self._take: Callable[[], None] = lambda: None
-        self._offer.on_click(lambda _button: self._take())
-        self.show_offer("", "", lambda: None)
+        self._next.on_click(lambda _button: self._take())
+        self.show_next("", "", lambda: None)
+        #: What else can be done with a run that has ended.
+        self._way = ipywidgets.Button()
+        self._way.add_class("pn-quiet")
+        self._way.layout.display = "none"
+        self._take_way: Callable[[], None] = lambda: None
+        self._way.on_click(lambda _button: self._take_way())
         self._log.add_class("pn-log")
         self._chips = ipywidgets.HBox()
         self._chips.add_class("pn-chips")
         self._dismissed: set[str] = set()
         first, second = (
-            ipywidgets.HBox([self._words, self._note, self._go, self._offer_words, self._offer]),
+            ipywidgets.HBox([self._words, self._way, self._note, self._go, self._next_words, self._next]),
             ipywidgets.HBox([self._chips, self._log]),
         )
         first.add_class("pn-b1")
@@ -96,11 +102,31 @@ class BottomBar(ipywidgets.VBox):
         self._act = go or (lambda: None)
         self._go.layout.display = "" if why and go is not None else "none"
 
-    def show_offer(self, words: str, button: str, take: Callable[[], None]) -> None:
+    def show_next(self, words: str, button: str, take: Callable[[], None]) -> None:
         """Offer what may follow the run that has ended, with a button; "" for nothing."""
-        self._offer_words.value = f'<div class="ell" title="{text.escape(words)}">{text.escape(words)}</div>'
-        self._offer.description, self._offer.tooltip, self._take = button, words, take
-        self._offer.layout.display = self._offer_words.layout.display = None if button else "none"
+        self._next_words.value = f'<div class="ell" title="{text.escape(words)}">{text.escape(words)}</div>'
+        self._next.description, self._next.tooltip, self._take = button, words, take
+        self._next.layout.display = self._next_words.layout.display = None if button else "none"
+
+    def show_way(self, words: str, take: Callable[[], None] | None = None) -> None:
+        """Offer what else can be done with a run that has ended, "" for nothing."""
+        self._way.description, self._take_way = words, take or (lambda: None)
+        self._way.layout.display = "" if words else "none"
+
+    def offer(self, message: str, action: str, take: Callable[[], None]) -> None:
+        """Add a chip that asks whether to do something; the same one once, and not again once dismissed."""
+        if message not in self._dismissed and not any(chip.message == message for chip in self._offers()):
+            self.withdraw_offers()
+            self._chips.children = (*self._chips.children, _Chip(message, "info", self._dismiss, (action, take)))
+
+    def withdraw_offers(self) -> None:
+        """Ask nothing any more."""
+        offers = self._offers()
+        if offers:
+            self._chips.children = tuple(chip for chip in self._chips.children if chip not in offers)
+
+    def _offers(self) -> list[_Chip]:
+        return [chip for chip in self._chips.children if isinstance(chip, _Chip) and chip.offers]
 
     def log(self, line: str) -> None:
         """Set the latest line of the log, at the right."""
@@ -122,18 +148,26 @@ class BottomBar(ipywidgets.VBox):
         self._dismissed.clear()
 
     def _dismiss(self, chip: _Chip) -> None:
-        self._dismissed.add(chip.key)
+        self._dismissed.add(chip.message if chip.offers else chip.key)
         self._chips.children = tuple(child for child in self._chips.children if child is not chip)
 
 
 class _Chip(ipywidgets.HBox):
-    def __init__(self, message: str, kind: str, dismiss: Callable[[_Chip], None]):
-        self.kind, self.key = kind, _key(message)
+    def __init__(
+        self, message: str, kind: str, dismiss: Callable[[_Chip], None], offer: tuple[str, Callable[[], None]] | None = None
+    ):
+        self.kind, self.key, self.offers = kind, _key(message), offer is not None
         self._words = ipywidgets.HTML()
         self.say(message)
         button = ipywidgets.Button(description="Dismiss", tooltip=f"Dismiss: {message}")
         button.on_click(lambda _button: dismiss(self))
-        super().__init__([self._words, button])
+        ask = []
+        if offer is not None:
+            words, take = offer
+            ask = [ipywidgets.Button(description=words, tooltip=f"{words}: {message}")]
+            ask[0].add_class("pn-quiet")
+            ask[0].on_click(lambda _button: take())
+        super().__init__([self._words, *ask, button])
         self.add_class("pn-chip")
         self.add_class(kind)
 
