@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -115,7 +115,7 @@ class Proposal(ipywidgets.VBox):
         names = list(getattr(self._dataset, "axes", ()))
         self._state(names, {axis: bool(change["new"])})
 
-    def _state(self, names: list[str], turned: Mapping[str, bool] | None = None) -> None:
+    def _state(self, names: Sequence[str], turned: Mapping[str, bool] | None = None) -> None:
         """Read the file with its axes under `names`, reversed as they were but for those in `turned`."""
         places = dict(zip(getattr(self._dataset, "axes", ()), names, strict=True))
         back = {places[axis] for axis in getattr(self._dataset, "reversed_axes", ())}
