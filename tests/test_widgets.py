@@ -24,7 +24,7 @@ from pypty_nb.widgets.frames import Frames, Pace
 from pypty_nb.widgets.panels import BottomBar, TopBar
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import status
-from pypty_nb.widgets.steps import STEPS, Facts, standing
+from pypty_nb.widgets.steps import STEPS, Facts, standing, unmeasured
 from pypty_nb.widgets.views import Loss, Object, Patterns, Probe, Quarters, Residual, Scene, Stage, Views
 from pypty_nb.widgets.views.loss import linear_ticks, log_ticks
 from pypty_nb.widgets.views.picture import round_length
@@ -118,6 +118,8 @@ def test_every_phase_has_words():
     assert status(RunState(Phase.FINISHED, 60, 0, 60), 101).sentence == "Finished. 60 of 60 epochs in 1 min 41 s"
     assert status(RunState(Phase.FINISHED, 33, 0, 60), rejected=7).words == "Rejected seven times"
     assert status(RunState(Phase.FINISHED, 33, 0, 60)).mark == "rej"
+    assert status(RunState(Phase.RUNNING, 0, 0, 60)).sentence.startswith("First epoch")
+    assert status(RunState(Phase.RUNNING, 1, 0, 60)).sentence == ""
     assert "goes on with epoch 24" in status(RunState(Phase.PAUSED, 23, 0, 60)).sentence
 
 
@@ -126,6 +128,8 @@ def test_every_step_stands_somehow():
     assert [standing(title, preset, Facts()).mark for title in STEPS] == ["todo", "todo", "todo", "todo", "ok", "todo", "todo"]
     preset.update(dataset=np.zeros((6, 8, 8), np.uint8), scan_size=(2, 3), pixel_size_x_A=0.2)
     assert standing("Data", preset, Facts()).words == "2 × 3 × 8 × 8"
+    assert unmeasured(preset) == "positions not set"
+    assert unmeasured(Preset(data_path="scan.h5")) == "pixel size not set, positions not set"
     assert standing("Calibrate", preset, Facts()).mark == "ok"
     wrong = standing("Optimise", preset, Facts(errors=frozenset({"epoch_max"})))
     assert (wrong.mark, wrong.words) == ("warn", "1 field to correct")

@@ -33,7 +33,7 @@ from pypty_nb.widgets.panels.measuring import Measuring
 from pypty_nb.widgets.panels.orient import OrientPanel
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import Status, status
-from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
+from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing, unmeasured
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.theme import style
 from pypty_nb.widgets.views import Quarters, Stage
@@ -234,6 +234,8 @@ class App(ipywidgets.VBox):
 
     def _run(self, *, quick: bool = False) -> None:
         self._begin(partial(self.workspace.start, quick=quick))
+        if missing := unmeasured(self.workspace.preset):
+            self._bottom.warn(f"Run as it is: {missing}. Steps 2 and 3 measure them; the picture has no scale until then")
 
     def _begin(self, begin: Callable[[], object]) -> None:
         self._reports = Reports()
@@ -362,7 +364,9 @@ class App(ipywidgets.VBox):
 
     def _status(self, state: RunState) -> Status:
         told = replace(state, message=self.workspace.shortened(state.message))
-        return status(told, self._reports.seconds, self._reports.rejected)
+        says = status(told, self._reports.seconds, self._reports.rejected)
+        # what is run after a quick look is another run
+        return replace(says, action="Run") if self.workspace.quick_look_done else says
 
     def _run_words(self, state: RunState) -> str:
         return self._results.words or (f"Run {state.folder.name}" if state.folder is not None else "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pypty_nb.widgets import text
 from pypty_nb.workspace import Phase, RunState
 
+_FIRST = "First epoch: the longest, its step is searched for. The first run on a machine also compiles for some ten seconds"
 _WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
 
@@ -47,7 +48,8 @@ def status(state: RunState, seconds: float = 0.0, rejected: int = 0) -> Status:
         case Phase.PREPARING:
             return Status("run", "Preparing", "Preparing: reading the data and building the model.", "Pause")
         case Phase.RUNNING:
-            return Status("run", f"Running, epoch {max(done, 1)} of {last}", "", "Pause")
+            sentence = _FIRST if done == state.epoch_first else ""
+            return Status("run", f"Running, epoch {max(done, 1)} of {last}", sentence, "Pause")
         case Phase.PAUSED:
             sentence = f"Paused. Nothing is lost; Resume goes on with epoch {done + 1}"
             return Status("pause", f"Paused after epoch {done}", sentence, "Resume")

@@ -88,10 +88,14 @@ def standing(title: str, preset: Preset, facts: Facts) -> Standing:
         return Standing("ok" if given else "warn", "Positions given" if given else "Positions not set")
     if title == "Probe and object":
         return Standing("ok", f"{_probe(preset)}, {text.plural(_slices(preset), 'slice')}")
-    if title == "Check and run" and not has_data(preset):
-        return Standing("todo", "Waits for the data")
     changed = sum(preset.is_changed(name) for name in names)
     return Standing("ok", text.plural(changed, "change") if changed else "Defaults")
+
+
+def unmeasured(preset: Preset) -> str:
+    """What a run needs to know and has as a default, in words; "" for nothing."""
+    said = [standing(title, preset, Facts()) for title in ("Calibrate", "Orient")]
+    return ", ".join(one.words[0].lower() + one.words[1:] for one in said if one.mark == "warn")
 
 
 def _data(preset: Preset, facts: Facts) -> Standing:

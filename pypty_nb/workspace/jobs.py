@@ -28,7 +28,7 @@ from pypty_nb.runs.state import Owner, read_state, write_state
 #: A process that ends a run of a project starts the next one of its queue; these tell it which, and how many may run.
 QUEUE_VARIABLE = "PYPTY_NB_QUEUE"
 AT_MOST_VARIABLE = "PYPTY_NB_AT_MOST"
-_REGISTER = "queue.json"
+_REGISTER = ".queue.json"
 _LOCK = ".queue.lock"
 _LOCK_S = 10.0
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
