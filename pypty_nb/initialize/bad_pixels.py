@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from pypty_nb.data import DataError, Dataset
+from pypty_nb.data import Dataset
 from pypty_nb.data.preprocess import repair
 from pypty_nb.initialize.virtual import Progress
 
@@ -146,21 +146,13 @@ def find_bad_pixels(statistics: PixelStatistics, good: np.ndarray | None = None)
 
 
 def pixel_statistics(dataset: Dataset, indices: np.ndarray, *, progress: Progress | None = None) -> PixelStatistics:
-    """Statistics of patterns `indices` (increasing), read in blocks.
-
-    Raises
-    ------
-    DataError
-        Where they are all zero.
-    """
+    """Statistics of patterns `indices` (increasing), read in blocks."""
     statistics = PixelStatistics((dataset.shape[1], dataset.shape[2]))
     step = max(1, BLOCK_BYTES // (8 * int(np.prod(dataset.shape[1:]))))
     for start in range(0, len(indices), step):
         statistics.add(dataset.read(indices[start : start + step]))
         if progress is not None:
             progress(min(start + step, len(indices)), len(indices))
-    if not statistics.total.any():
-        raise DataError(f"{dataset.name}: {len(indices)} patterns spread over the scan are all zero")
     return statistics
 
 

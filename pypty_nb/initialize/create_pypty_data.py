@@ -188,6 +188,8 @@ def create_pypty_data(
     source = _source(data, dataset, axes, path)
     order = scan_order(source, scan_size, drop_columns, (flip_y, flip_x))
     statistics = pixel_statistics(source, spread(order.indices, comcalc_len))
+    if not statistics.total.any():
+        raise DataError(f"{source.name}: {statistics.count} patterns spread over the scan are all zero")
     good = source.metadata.get("mask")
     pixels = BadPixels() if bad_pixels == "keep" else find_bad_pixels(statistics, None if good is None else good.value)
     bad = pixels.mask(statistics.shape)
