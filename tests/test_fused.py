@@ -9,6 +9,7 @@ import pytest
 
 from pypty_nb.backend import choose_backend
 from pypty_nb.engine.build import build
+from pypty_nb.engine.executors import kernels, transforms
 from pypty_nb.engine.executors.fused import Fused, supports
 from pypty_nb.engine.executors.serial import Serial, Sums
 from pypty_nb.engine.losses import available
@@ -166,3 +167,12 @@ def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     assert choose_backend("numpy", "double").threads == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert choose_backend("numpy", "double").threads == 3
+
+
+def test_only_what_python_calls_is_kept_on_disk() -> None:
+    """A kernel compiled around one that was read from disk has other last digits, and a resumed run would have them too."""
+    compiled = {
+        name: value for module in (kernels, transforms) for name, value in vars(module).items() if hasattr(value, "py_func")
+    }
+    assert len(compiled) > 5
+    assert [name for name, value in compiled.items() if type(value._cache).__name__ != "NullCache"] == ["patterns"]

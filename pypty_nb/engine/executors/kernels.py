@@ -12,7 +12,7 @@ from numba import njit
 
 from pypty_nb.engine.executors.axes import Axis
 from pypty_nb.engine.executors.lanes import Place, fields
-from pypty_nb.engine.executors.transforms import INLINED, OPTIONS, forward, inverse
+from pypty_nb.engine.executors.transforms import CACHED, INLINED, OPTIONS, forward, inverse
 
 #: The losses by the number `patterns` takes.
 LSQ_SQRT, ML, LSQ, LSQ_SQRT_2 = range(4)
@@ -167,7 +167,7 @@ def _scatter(into, patch, mask):
     into.set(into.get().plus(patch.get().scaled(mask.real())))
 
 
-@njit(**OPTIONS)
+@njit(**CACHED)
 def patterns(plan, work, places, data, which, wanted, out):
     """Model patterns one by one: their losses, squared errors and moments, and their gradients added up.
 

@@ -2,7 +2,7 @@
 
 Transforms run along rows, each lane of a vector on its own. Fields in real space are (x, y) with y along the lanes, spectra
 (ky, kx) with kx along the lanes: between the two one-dimensional transforms blocks of vectors are transposed in registers.
-All are unnormalised. Functions are at module level so that their machine code is cached on disk.
+All are unnormalised.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from numba.extending import intrinsic
 from pypty_nb.engine.executors.axes import RADICES
 from pypty_nb.engine.executors.lanes import Complex, Field, Lanes, Memory, Place, dft, entry, number, transposed
 
+#: Only what Python calls is kept on disk (`CACHED`): a function that finds one it calls there is not optimised together with it,
+#: and gives other last digits than where both were compiled at once.
 OPTIONS: dict[str, Any] = {
     "nogil": True,
-    "cache": True,
     "fastmath": {"nsz", "contract", "arcp", "reassoc"},
     "error_model": "numpy",
 }
+CACHED: dict[str, Any] = OPTIONS | {"cache": True}
 #: For what is called from few places: every compiled function is optimised again in each that calls it.
 INLINED: dict[str, Any] = OPTIONS | {"inline": "always"}
 
