@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -134,7 +135,7 @@ def leave(page) -> None:
     stop = page.get_by_role("button", name="Stop after this epoch")
     if stop.count() and stop.is_enabled():
         stop.click()
-        page.get_by_role("button", name="Run again").wait_for(timeout=PATIENCE_MS)
+        page.get_by_role("button", name=re.compile("^(Run|Run again|Resume)$")).wait_for(timeout=PATIENCE_MS)
     page.goto("about:blank")
     page.close()
 

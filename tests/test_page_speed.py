@@ -124,7 +124,7 @@ def _attached(browser, site: Site) -> Iterator[None]:
     expect(button(page, "Resume")).to_be_enabled(timeout=4 * PATIENCE_MS)
     yield
     page.locator(".pn-state", has_text="Finished").wait_for(timeout=20 * PATIENCE_MS)
-    assert page.locator(".pn-pic canvas").count() > 0
+    page.locator(".pn-pic canvas").first.wait_for(timeout=PATIENCE_MS)
     leave(page)
 
 
