@@ -107,7 +107,7 @@ def test_what_is_drawn_is_well_formed_and_where_it_should_be():
         ("atv_weight", "lambda x: 0 if x < 20 else 1e-3", ["0", "0.0005", "0.001"]),
         ("update_probe", "lambda x: x >= 6", ["off", "on"]),
         ("atv_weight", 0.0, ["0"]),
-        ("algorithm", "lambda x: 'ml' if x >= 30 else 'lsq_sqrt'", ["lsq_sqrt", "ml"]),
+        ("algorithm", Schedule.steps([[0, "lsq_sqrt"], [30, "ml"]]), ["lsq_sqrt", "ml"]),
         ("hist_length", "lambda x: 5 if x < 30 else 10", ["0", "5", "10"]),
         ("probe_reg_constraint_weight", Schedule.steps([[0, 0.0], [10, float("inf")]]), ["0", "inf"]),
     ],
@@ -116,7 +116,7 @@ def test_the_course_of_a_parameter(name: str, value: object, written: list[str])
     line = timeline(Preset(**{"epoch_max": 60, name: value}), name)
     drawn = ElementTree.fromstring(f"<div>{planhtml.course(name, line)}</div>")
     assert [part.text for part in drawn.iter("i")] == written
-    path = next(part.get("d") for part in drawn.iter("path") if part.get("class") == "d")
+    path = next(part.get("d", "") for part in drawn.iter("path") if part.get("class") == "d")
     heights = [float(number) for number in re.findall(r"(?:M0 |V)([\d.]+)", path)]
     assert len(heights) == len(line.steps)
     # greater values stand higher, and all stay inside
@@ -128,7 +128,7 @@ def test_the_course_of_a_parameter(name: str, value: object, written: list[str])
 def test_every_parameter_has_its_help(name: str):
     drawn = ElementTree.fromstring(f"<div>{described(name)}</div>")
     assert drawn[0][1].text == name
-    cells = [cell.text for cell in drawn.iter("td")]
+    cells = [cell.text or "" for cell in drawn.iter("td")]
     assert len(cells) == 5
     assert all(cells)
     assert "lambda" not in cells[1]

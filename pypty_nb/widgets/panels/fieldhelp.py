@@ -43,13 +43,9 @@ def _range(field: Field) -> str:
         return "0 or 1"
     if isinstance(field, Number):
         more = [controls.shown(field, word) for word in field.words if not isinstance(word, bool)]
-        return " or ".join([field.limits() or "any", *more])
+        return ", ".join([field.limits() or "any", *more])
     if isinstance(field, Choice):
         return ", ".join(field.choices)
     if isinstance(field, (Path, Axes)):
         return "text"
-    return (
-        field.accepted()
-        .replace(", a schedule such as 'lambda x: x >= 20'", "")
-        .replace(" or a schedule such as 'lambda x: x >= 20'", "")
-    )
+    return field.accepted(schedules=False)

@@ -46,7 +46,7 @@ def resets(spans: Sequence[Span]) -> str:
         return ""
     if len(spans) > _NAMED:
         count = sum(end - start for start, end in spans)
-        where = f"in {text.count(count)} epochs, the first {spans[0][0]} and the last {spans[-1][1] - 1}"
+        where = f"at {text.count(count)} epochs between {spans[0][0]} and {spans[-1][1] - 1}"
     else:
         named = [str(start) if end == start + 1 else f"{start} to {end - 1}" for start, end in spans]
         several = len(named) > 1 or spans[0][1] > spans[0][0] + 1
