@@ -136,5 +136,7 @@ def test_every_parameter_has_its_help(name: str):
 
 
 def test_the_help_of_a_weight():
-    cells = [cell.text for cell in ElementTree.fromstring(f"<div>{described('atv_weight')}</div>").iter("td")]
+    drawn = ElementTree.fromstring(f"<div>{described('atv_weight')}</div>")
+    assert [power.text for power in drawn.iter("sup")] == ["p", "p", "q/p"]
+    cells = [cell.text for cell in drawn.iter("td")]
     assert cells == ["0", "0 or more", "number, or expression in x", "yes, from the next epoch", "the same"]

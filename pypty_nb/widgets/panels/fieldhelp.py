@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pypty_nb.params import FIELDS, Field
 from pypty_nb.params.fields import Array, Axes, Boolean, Choice, Integer, Number, Numbers, Pairs, Path
 from pypty_nb.widgets import controls, text
@@ -11,6 +13,9 @@ _KINDS: tuple[tuple[type, str], ...] = (
     (Boolean, "switch"), (Integer, "whole number"), (Number, "number"), (Choice, "word"), (Array, "array"),
     (Numbers, "numbers"), (Pairs, "pairs of numbers"), (Path, "path"), (Axes, "names of axes"),
 )  # fmt: skip
+
+#: A power in a formula: of one sign, or of several in brackets.
+_POWER = re.compile(r"\^(?:\(([^()]*)\)|(\w))")
 
 
 def described(name: str) -> str:
@@ -26,9 +31,14 @@ def described(name: str) -> str:
     head = "".join(f"<th>{text.escape(title)}</th>" for title in cells)
     body = "".join(f"<td>{text.escape(cell)}</td>" for cell in cells.values())
     return (
-        f"<div><b>{text.escape(field.label)}</b> <code>{text.escape(name)}</code></div><div>{text.escape(field.doc)}</div>"
+        f"<div><b>{text.escape(field.label)}</b> <code>{text.escape(name)}</code></div><div>{_raised(field.doc)}</div>"
         f"<table><tr>{head}</tr><tr>{body}</tr></table>"
     )
+
+
+def _raised(words: str) -> str:
+    """`words` with the powers of their formulas raised."""
+    return _POWER.sub(lambda found: f"<sup>{found[1] or found[2]}</sup>", text.escape(words))
 
 
 def _kind(field: Field) -> str:
