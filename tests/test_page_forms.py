@@ -108,10 +108,11 @@ def test_the_plan_follows_the_form_and_leads_to_it(page):
     """Rows over the epochs, the course and the help of the field with the focus, and the pictures at a click."""
     open_step(page, "5 Optimise")
     plan = page.locator(".pn-plan")
-    expect(plan.get_by_role("row")).to_have_count(7, timeout=PATIENCE_MS)
+    rows = plan.get_by_role("table", name="What happens when").get_by_role("row")
+    expect(rows).to_have_count(7, timeout=PATIENCE_MS)
     put(page, "Epochs", "60")
     put(page, "ATV weight", "0 if x < 20 else 1e-3")
-    row = plan.get_by_role("row", name="ATV weight")
+    row = rows.filter(has_text="ATV weight")
     expect(row).to_contain_text("0, then 0.001", timeout=PATIENCE_MS)
     expect(row.get_by_role("cell", name="on at epochs 20 to 59")).to_be_visible()
     expect(plan).to_contain_text("the optimiser's history is reset at epoch 20.")
