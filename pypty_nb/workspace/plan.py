@@ -24,6 +24,12 @@ REFINED = {
     "update_aberrations_array": "Aberrations",
 }
 
+#: Terms of the loss that are off by default; exponents, widths and shapes of terms do nothing by themselves.
+_WEIGHTS = {
+    name
+    for name, field in LossConstraints.fields().items()
+    if field.schedulable and not isinstance(field, Array) and not field.default
+}
 #: Epochs from the first up to the second, exclusive.
 Span = tuple[int, int]
 
@@ -115,13 +121,10 @@ def _row(preset: Preset, name: str) -> Row:
 
 def _acts(preset: Preset, name: str) -> bool:
     """Whether `name` changes over the epochs, acts by hand, or weighs a term of the loss that is off by default."""
-    value, field = preset[name], FIELDS[name]
+    value = preset[name]
     if isinstance(value, Schedule):
         return True
-    if reset_by(preset, name) == "act":
-        return _on(value)
-    weight = field.schedulable and name in LossConstraints.fields() and not isinstance(field, Array)
-    return weight and not _on(field.default) and _on(value)
+    return FIELDS[name].schedulable and _on(value) and (name in _WEIGHTS or reset_by(preset, name) == "act")
 
 
 def _on(value: Any) -> bool:

@@ -31,7 +31,7 @@ def described(name: str) -> str:
     head = "".join(f"<th>{text.escape(title)}</th>" for title in cells)
     body = "".join(f"<td>{text.escape(cell)}</td>" for cell in cells.values())
     return (
-        f"<div><b>{text.escape(field.label)}</b> <code>{text.escape(name)}</code></div><div>{_raised(field.doc)}</div>"
+        f"<div><b>{text.escape(field.label)}</b> <code>{text.escape(name)}</code></div><div>{_raised(str(field.doc))}</div>"
         f"<table><tr>{head}</tr><tr>{body}</tr></table>"
     )
 
