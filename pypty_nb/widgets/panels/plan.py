@@ -10,13 +10,13 @@ import ipywidgets
 from pypty_nb.params import FIELDS, ParameterError, Preset
 from pypty_nb.params.schedule import CHECKED_EPOCHS
 from pypty_nb.params.timeline import timeline
-from pypty_nb.runs import Phase
 from pypty_nb.widgets import text
 from pypty_nb.widgets.panels import planhtml
 from pypty_nb.widgets.panels.fieldhelp import described
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.steps import STEPS
 from pypty_nb.widgets.views.parts import toggle
+from pypty_nb.workspace import Phase, RunState
 from pypty_nb.workspace.plan import plan
 
 _FIRST = "update_obj"
@@ -56,6 +56,7 @@ class PlanPanel:
 
     def centre(self) -> ipywidgets.DOMWidget | None:
         """The plan, drawn when it is asked for; ``None`` for the views of the run."""
+        self._follow(self._page.workspace.runner.state)
         if self.which.value == "pictures":
             return None
         self._draw()
@@ -70,19 +71,20 @@ class PlanPanel:
 
     def show(self, moment: Moment) -> None:
         """Turn to the pictures of a run that begins or is looked at, and mark the epoch where it is."""
-        state = moment.state
-        watched = state.folder, state.busy
-        if watched != self._watched:
-            before, self._watched = self._watched, watched
-            if state.busy or before[0] != state.folder:
-                self.which.value = "plan" if state.phase is Phase.IDLE else "pictures"
-        self._mark(state.epoch if state.busy else None)
+        self._follow(moment.state)
+        self._mark(moment.state.epoch if moment.state.busy else None)
 
     def choose(self, name: str) -> None:
         """Tell about the parameter `name`, where it is one of this step."""
         if name in self._names and name != self._chosen:
             self._chosen = name
             self._page.changed()
+
+    def _follow(self, state: RunState) -> None:
+        """Show the pictures of another run than before, whatever was chosen; where there is none, the plan."""
+        before, self._watched = self._watched, (state.folder, state.busy)
+        if before[0] != state.folder or (state.busy and not before[1]):
+            self.which.value = "plan" if state.phase is Phase.IDLE else "pictures"
 
     def _go(self, name: str, go_to: Callable[[str], None]) -> None:
         # a name comes from the browser
