@@ -104,6 +104,35 @@ def test_a_field_of_every_kind_there_and_back(page, site: Site):
     expect(page.get_by_role("combobox", name="Loss", exact=True)).to_have_value("ml", timeout=PATIENCE_MS)
 
 
+def test_the_plan_follows_the_form_and_leads_to_it(page):
+    """Rows over the epochs, the course and the help of the field with the focus, and the pictures at a click."""
+    open_step(page, "5 Optimise")
+    plan = page.locator(".pn-plan")
+    rows = plan.get_by_role("table", name="What happens when").get_by_role("row")
+    expect(rows).to_have_count(7, timeout=PATIENCE_MS)
+    put(page, "Epochs", "60")
+    put(page, "ATV weight", "0 if x < 20 else 1e-3")
+    row = rows.filter(has_text="ATV weight")
+    expect(row).to_contain_text("0, then 0.001", timeout=PATIENCE_MS)
+    expect(row.get_by_role("cell", name="on at epochs 20 to 59")).to_be_visible()
+    expect(plan).to_contain_text("the optimiser's history is reset at epoch 20.")
+    field(page, "Wolfe c1").get_by_role("textbox").focus()
+    expect(plan.locator(".pn-about")).to_contain_text("wolfe_c1_constant", timeout=PATIENCE_MS)
+
+    row.get_by_role("cell", name="on at epochs 20 to 59").click()
+    expect(field(page, "ATV weight").get_by_role("textbox")).to_be_focused(timeout=PATIENCE_MS)
+    expect(plan.get_by_role("img", name="ATV weight: 0 to 0.001")).to_be_visible(timeout=PATIENCE_MS)
+    # by the keyboard, to a field that the basic form leaves out
+    plan.get_by_role("button", name="Aberrations").press("Enter")
+    expect(field(page, "Aberrations by scan").get_by_role("textbox")).to_be_focused(timeout=PATIENCE_MS)
+    expect(plan.locator(".pn-about")).to_contain_text("update_aberrations_array", timeout=PATIENCE_MS)
+
+    button(page, "Pictures").click()
+    page.locator(".pn-main > .grid22").wait_for(timeout=PATIENCE_MS)
+    button(page, "What happens when").click()
+    plan.wait_for(timeout=PATIENCE_MS)
+
+
 def test_a_schedule_is_drawn_and_taken_back(page):
     open_step(page, "5 Optimise")
     put(page, "Epochs", "60")

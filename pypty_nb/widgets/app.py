@@ -31,6 +31,7 @@ from pypty_nb.widgets.panels.chosen import PROMOTE, PROMOTED
 from pypty_nb.widgets.panels.journal import JournalList
 from pypty_nb.widgets.panels.measuring import Measuring
 from pypty_nb.widgets.panels.orient import OrientPanel
+from pypty_nb.widgets.panels.plan import PlanPanel
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import Status, status
 from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing, unmeasured
@@ -130,6 +131,7 @@ class App(ipywidgets.VBox):
             "Data": self._data,
             "Calibrate": CalibratePanel(page, measuring),
             "Orient": OrientPanel(page, measuring),
+            "Optimise": PlanPanel(page, self._go_to),
             "Check and run": CheckPanel(page),
             "Results": self._results,
         }
@@ -150,9 +152,15 @@ class App(ipywidgets.VBox):
         (self._frame.add_class if _TITLES[index] in WIDE else self._frame.remove_class)("wide")
         panel, form = self._panels[index], self._forms.of(index)
         self._column.children = (*panel.column(), *((form, self._journal) if form is not None else ()))
-        centre = panel.centre()
-        self._main.children = (self._quarters.render() if centre is None else centre,)
+        self._show_centre()
         panel.enter()
+
+    def _show_centre(self) -> None:
+        """What the step has in the middle, the views of the run where it has nothing."""
+        centre = self._panels[self._step].centre()
+        children = (self._quarters.render() if centre is None else centre,)
+        if self._main.children != children:
+            self._main.children = children
 
     def _host(self) -> Host:
         return Host(
@@ -340,6 +348,7 @@ class App(ipywidgets.VBox):
         moment = Moment(preset, self.workspace.opened, state, self._locked())
         for panel in self._panels:
             panel.show(moment)
+        self._show_centre()
         opened = self.workspace.opened
         facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors),
                       self.workspace.steering.planned, self._run_words(state))  # fmt: skip

@@ -67,6 +67,11 @@ function mendTooltip({ target }) {
   for (const part of box?.querySelectorAll("[title^='<']") ?? []) part.title = help ?? "";
 }
 
+// the parameter of the field that `target` belongs to; the form writes it as a class
+function fieldOf(target) {
+  return /\bpn-of-(\w+)/.exec(target.closest?.(".pn-field")?.className ?? "")?.[1];
+}
+
 function showKeys(root, pressed) {
   const keys = root?.querySelector(".pn-keys");
   if (!keys || !(pressed === "?" || (pressed === "Escape" && keys.open))) return false;
@@ -108,6 +113,14 @@ function render({ model, el }) {
     event.preventDefault();
     model.send({ key: pressed });
   };
+  const entered = ({ target }) => {
+    const name = root()?.contains(target) && fieldOf(target);
+    if (name) model.send({ focus: name });
+  };
+  const clicked = ({ target }) => {
+    const name = root()?.contains(target) && target.closest?.("[data-pn-go]")?.dataset.pnGo;
+    if (name) model.send({ go: name });
+  };
   const visible = () => document.hidden || model.send({ shown: -1 });
   const sized = new ResizeObserver(look);
   const themed = new MutationObserver(look);
@@ -128,6 +141,8 @@ function render({ model, el }) {
   system.addEventListener("change", look);
   model.on("msg:custom", message);
   document.addEventListener("keydown", key);
+  document.addEventListener("focusin", entered);
+  document.addEventListener("click", clicked);
   document.addEventListener("pointerover", mendTooltip);
   document.addEventListener("visibilitychange", visible);
   model.set("webgl", hasWebGL());
@@ -141,6 +156,8 @@ function render({ model, el }) {
     system.removeEventListener("change", look);
     model.off("msg:custom", message);
     document.removeEventListener("keydown", key);
+    document.removeEventListener("focusin", entered);
+    document.removeEventListener("click", clicked);
     document.removeEventListener("pointerover", mendTooltip);
     document.removeEventListener("visibilitychange", visible);
   };

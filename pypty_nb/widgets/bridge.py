@@ -1,4 +1,4 @@
-"""The page's own word to the kernel: WebGL or not, frames shown, keys pressed; and downloads the other way."""
+"""The page's own word to the kernel: WebGL or not, frames shown, keys pressed, fields entered; and downloads the other way."""
 
 from __future__ import annotations
 
@@ -35,11 +35,17 @@ class Bridge(anywidget.AnyWidget):
         super().__init__(**kwargs)
         self._on_shown: Callable[[int], None] = lambda number: None
         self._on_key: Callable[[str], None] = lambda key: None
+        self._on_focus: Callable[[str], None] = lambda name: None
+        self._on_go: Callable[[str], None] = lambda name: None
         self.on_msg(self._heard)
 
     def listen(self, *, shown: Callable[[int], None], key: Callable[[str], None]) -> None:
         """Call `shown` with the number of a frame that was painted (-1: the page is looked at again), `key` with a key."""
         self._on_shown, self._on_key = shown, key
+
+    def follow(self, *, focus: Callable[[str], None], go: Callable[[str], None]) -> None:
+        """Call `focus` with the parameter whose field has the focus, `go` with the one whose field is asked for."""
+        self._on_focus, self._on_go = focus, go
 
     def ask_shown(self, number: int) -> None:
         """Have the page answer once everything sent so far is painted."""
@@ -56,3 +62,7 @@ class Bridge(anywidget.AnyWidget):
             self._on_shown(number)
         if isinstance(key := content.get("key"), str):
             self._on_key(key)
+        if isinstance(name := content.get("focus"), str):
+            self._on_focus(name)
+        if isinstance(name := content.get("go"), str):
+            self._on_go(name)

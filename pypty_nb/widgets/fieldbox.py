@@ -53,6 +53,7 @@ class FieldBox(ipywidgets.VBox):
         super().__init__([self._row])
         self._row.add_class("pn-control")
         self.add_class("pn-field")
+        self.add_class(f"pn-of-{name}")
         if self.field.schedulable:
             self.add_class("pn-sched")
         self.control.observe(self._typed, "value")

@@ -124,11 +124,16 @@ def _path(line: Timeline, across: Any) -> str:
 
 def _heights(values: Sequence[Any]) -> list[float]:
     """Where each value stands in the strip: numbers by size, anything else by order of appearance."""
-    numbers = _numbers(values) or _ranks(values)
+    numbers = levels(values)
     low, high = min(numbers), max(numbers)
     if low == high:
         return [_BOTTOM if high == 0 else _TOP] * len(numbers)
     return [_BOTTOM - (_BOTTOM - _TOP) * (number - low) / (high - low) for number in numbers]
+
+
+def levels(values: Sequence[Any]) -> list[float]:
+    """`values` as finite numbers to draw: numbers by size, infinity above the rest, anything else by order of appearance."""
+    return _numbers(values) or _ranks(values)
 
 
 def _numbers(values: Sequence[Any]) -> list[float]:

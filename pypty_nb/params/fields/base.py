@@ -113,12 +113,16 @@ class Field(_Base):
         except ParameterError as error:
             raise ParameterError(f"{error} (at epoch {epoch}, from {value})") from error
 
-    def accepted(self) -> str:
-        """What this kind takes, in words."""
+    def accepted(self, *, schedules: bool = True) -> str:
+        """What this kind takes, in words; without `schedules` as a constant."""
         parts = [self._kind(), *(_shown(word) for word in self.words)]
-        if self.schedulable:
+        if self.schedulable and schedules:
             parts.append("a schedule such as 'lambda x: x >= 20'")
         return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " or " + parts[-1]
+
+    def limits(self) -> str:
+        """The bounds of a single number in words; "" where there are none."""
+        return ""
 
     def refuse(self, value: Any, why: str = "") -> ParameterError:
         """The error for `value`: what it must be, what it is, and `why` where that is not plain."""

@@ -40,9 +40,9 @@ class Number(Field, param.Number):
 
     def _out_of_range(self, value: float) -> ParameterError:
         unit = f" {self.unit}" if self.unit else ""
-        return ParameterError(f"{self.name}: must be {self._range()}{unit}; got {value:g}")
+        return ParameterError(f"{self.name}: must be {self.limits()}{unit}; got {value:g}")
 
-    def _range(self) -> str:
+    def limits(self) -> str:
         low, high = self.bounds or (None, None)
         include_low, include_high = self.inclusive_bounds
         parts = []
@@ -53,7 +53,7 @@ class Number(Field, param.Number):
         return " and ".join(parts)
 
     def _kind(self) -> str:
-        return " ".join(part for part in ("a number", self._range(), f"({self.unit})" if self.unit else "") if part)
+        return " ".join(part for part in ("a number", self.limits(), f"({self.unit})" if self.unit else "") if part)
 
 
 class Integer(Number):

@@ -76,7 +76,7 @@ class Panel(Protocol):
     """One step."""
 
     def centre(self) -> ipywidgets.DOMWidget | None:
-        """What stands in the middle, always the same widget; ``None`` for the views of the run."""
+        """What stands in the middle now, ``None`` for the views of the run; cheap, since it is asked for often."""
         ...
 
     def column(self) -> Sequence[ipywidgets.DOMWidget]:
