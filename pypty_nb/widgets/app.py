@@ -24,7 +24,9 @@ from pypty_nb.widgets.company import Company
 from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
-from pypty_nb.widgets.panels import BottomBar, DataPanel, FormPanel, Moment, Page, Panel, Rail, ResultsPanel, TopBar
+from pypty_nb.widgets.panels import (
+    BottomBar, DataPanel, FormPanel, KnownRuns, LazyPanel, Moment, Page, Panel, Rail, ResultsPanel, TopBar,
+)  # fmt: skip
 from pypty_nb.widgets.panels.calibrate import CalibratePanel
 from pypty_nb.widgets.panels.check import CheckPanel
 from pypty_nb.widgets.panels.chosen import PROMOTE, PROMOTED
@@ -124,19 +126,19 @@ class App(ipywidgets.VBox):
             self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._quick_look, self._promote,
             self._company.watch,
         )  # fmt: skip
-        self._data, self._results = DataPanel(page), ResultsPanel(page)
-        measuring = Measuring(page)
+        self._runs, measuring = KnownRuns(page), Measuring(page)
+        self._data, self._results = DataPanel(page), LazyPanel(partial(ResultsPanel, page, self._runs))
         own: dict[str, Panel] = {
             "Data": self._data,
-            "Calibrate": CalibratePanel(page, measuring),
-            "Orient": OrientPanel(page, measuring),
-            "Check and run": CheckPanel(page),
+            "Calibrate": LazyPanel(partial(CalibratePanel, page, measuring)),
+            "Orient": LazyPanel(partial(OrientPanel, page, measuring)),
+            "Check and run": LazyPanel(partial(CheckPanel, page)),
             "Results": self._results,
         }
         self._panels = [own.get(title) or FormPanel() for title in _TITLES]
         self._quarters, self._journal = Quarters(stage), JournalList()
         self._forms = Forms(self.workspace.preset, self._host())
-        self._main = ipywidgets.Box([self._quarters.render()])
+        self._main = ipywidgets.Box()
         self._main.add_class("pn-main")
         self._column = ipywidgets.VBox()
         self._column.add_class("pn-form")
@@ -148,9 +150,10 @@ class App(ipywidgets.VBox):
         self._step = index
         self._rail.choose(index)
         (self._frame.add_class if _TITLES[index] in WIDE else self._frame.remove_class)("wide")
-        panel, form = self._panels[index], self._forms.of(index)
-        self._column.children = (*panel.column(), *((form, self._journal) if form is not None else ()))
-        centre = panel.centre()
+        panel, form = self._panels[index], self._forms.open(index)
+        column, centre = panel.column(), panel.centre()
+        panel.show(self._moment())
+        self._column.children = (*column, *((form, self._journal) if form is not None else ()))
         self._main.children = (self._quarters.render() if centre is None else centre,)
         panel.enter()
 
@@ -178,7 +181,8 @@ class App(ipywidgets.VBox):
         elif key in VIEW_KEYS:
             self._quarters.key(key)
         elif key == "b":
-            self._results.blink()
+            if self._results.made is not None:
+                self._results.made.blink()
         elif key == "/":
             if (form := self._forms.of(self._step)) is not None:
                 form.find()
@@ -335,14 +339,19 @@ class App(ipywidgets.VBox):
         self._bottom.show_next(PROMOTED if quick else "", PROMOTE if quick else "", lambda: self._take_on(quick))
         self._forms.show_run(busy=state.busy, epoch=state.epoch)
         self._journal.show(self._reports.journal.entries, self.workspace.steering.planned.values())
-        moment = Moment(preset, self.workspace.opened, state, self._locked())
-        for panel in self._panels:
-            panel.show(moment)
+        moment = self._moment()
+        self._runs.show(moment)
+        self._panels[self._step].show(moment)
         opened = self.workspace.opened
         facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors),
                       self.workspace.steering.planned, self._run_words(state))  # fmt: skip
         for index, title in enumerate(_TITLES):
             self._rail.show(index, standing(title, preset, facts))
+
+    def _moment(self) -> Moment:
+        state = self.workspace.runner.state
+        rows = {"State": self._status(state).words, **self._reports.rows()}
+        return Moment(self.workspace.preset, self.workspace.opened, state, self._locked(), rows)
 
     def _show_way(self, state: RunState) -> None:
         """Offer what the slot button does not: another run where it resumes, to resume where it runs anew."""
@@ -365,7 +374,7 @@ class App(ipywidgets.VBox):
         return status(told, self._reports.seconds, self._reports.rejected)
 
     def _run_words(self, state: RunState) -> str:
-        return self._results.words or (f"Run {state.folder.name}" if state.folder is not None else "")
+        return self._runs.words or (f"Run {state.folder.name}" if state.folder is not None else "")
 
     def _show_bottom(self, state: RunState, says: Status) -> None:
         self._bottom.show_progress(state.epoch - state.epoch_first, state.epoch_max - state.epoch_first)
@@ -382,8 +391,6 @@ class App(ipywidgets.VBox):
         self._show_all()
         if self._backend is not None:
             self._top.show_device(self._backend.name, *self._backend.memory())
-        if state.folder is not None:
-            self._results.show_run(state.folder, {"State": self._status(state).words, **self._reports.rows()})
         if report is None:
             return
         if state.busy and time.monotonic() - self._logged > _STAYS_S:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,12 +64,15 @@ class Moment:
     state : RunState
     locked : bool
         Whether nothing may be changed: a run is going, or a file is being read.
+    rows : mapping of str to str
+        What a table says of the run.
     """
 
     preset: Preset
     opened: Opened
     state: RunState
     locked: bool
+    rows: Mapping[str, str] = field(default_factory=dict)
 
 
 class Panel(Protocol):
@@ -88,7 +91,7 @@ class Panel(Protocol):
         ...
 
     def show(self, moment: Moment) -> None:
-        """Show how things stand; cheap, since it is called often."""
+        """Show how things stand; called when the step is opened and, often, while it is open."""
         ...
 
 
