@@ -18,14 +18,24 @@ from pypty_nb.backend import Backend, BackendError, choose_backend
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import Change
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.company import Company
 from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
 from pypty_nb.widgets.panels import (
-    BottomBar, DataPanel, FormPanel, KnownRuns, LazyPanel, Moment, Page, Panel, Rail, ResultsPanel, TopBar,
+    BottomBar,
+    DataPanel,
+    FormPanel,
+    KnownRuns,
+    LazyPanel,
+    Moment,
+    Page,
+    Panel,
+    Rail,
+    ResultsPanel,
+    TopBar,
 )  # fmt: skip
 from pypty_nb.widgets.panels.calibrate import CalibratePanel
 from pypty_nb.widgets.panels.check import CheckPanel
@@ -73,7 +83,7 @@ def app(root: str | os.PathLike[str] | None = None, demo: bool | None = None) ->
     return App(folder, demo=os.environ.get("PYPTY_NB_DEMO") == "1" if demo is None else demo)
 
 
-class App(ipywidgets.VBox):
+class App(bare.VBox):
     """Everything a person sees.
 
     Parameters
@@ -98,7 +108,7 @@ class App(ipywidgets.VBox):
         self._backend: Backend | None = None
         self._step = _DATA
         self._make_panels()
-        super().__init__([ipywidgets.HTML(style()), self._bridge, self._frame])
+        super().__init__([bare.HTML(style()), self._bridge, self._frame])
         self.add_class("pn-root")
         self.workspace.history.watch(lambda: self._tasks.soon(self._show_all))
         self.workspace.steering.watch(lambda: self._tasks.soon(self._show_all))
@@ -138,11 +148,11 @@ class App(ipywidgets.VBox):
         self._panels = [own.get(title) or FormPanel() for title in _TITLES]
         self._quarters, self._journal = Quarters(stage), JournalList()
         self._forms = Forms(self.workspace.preset, self._host())
-        self._main = ipywidgets.Box()
+        self._main = bare.Box()
         self._main.add_class("pn-main")
-        self._column = ipywidgets.VBox()
+        self._column = bare.VBox()
         self._column.add_class("pn-form")
-        self._frame = ipywidgets.Box([self._top, self._rail, self._main, self._column, self._bottom])
+        self._frame = bare.Box([self._top, self._rail, self._main, self._column, self._bottom])
         self._frame.add_class("pn-app")
 
     def open_step(self, index: int) -> None:
@@ -151,11 +161,20 @@ class App(ipywidgets.VBox):
         self._rail.choose(index)
         (self._frame.add_class if _TITLES[index] in WIDE else self._frame.remove_class)("wide")
         panel, form = self._panels[index], self._forms.open(index)
-        column, centre = panel.column(), panel.centre()
+        column = panel.column()
         panel.show(self._moment())
         self._column.children = (*column, *((form, self._journal) if form is not None else ()))
-        self._main.children = (self._quarters.render() if centre is None else centre,)
+        self._show_centre()
         panel.enter()
+        # views that come into sight show what they have missed
+        self._frames.want()
+
+    def _show_centre(self) -> None:
+        """What the step has in the middle, the views of the run where it has nothing."""
+        centre = self._panels[self._step].centre()
+        children = (self._quarters.render() if centre is None else centre,)
+        if self._main.children != children:
+            self._main.children = children
 
     def _host(self) -> Host:
         return Host(
@@ -397,7 +416,8 @@ class App(ipywidgets.VBox):
             evaluations = text.plural(report.evaluations, "evaluation")
             data = text.number(report.terms["data"])
             self._log(f"epoch {state.epoch}: data {data}, {evaluations}, step {text.number(report.step)}")
-        self._quarters.update(self._reports.scene(self.workspace.steering.running), pictures=self._images)
+        if self._panels[self._step].centre() is None:
+            self._quarters.update(self._reports.scene(self.workspace.steering.running), pictures=self._images)
         while self._reports.warnings:
             self._bottom.warn(self._reports.warnings.pop(0))
 

@@ -10,5 +10,6 @@ from pypty_nb.widgets.panels.runs import KnownRuns
 from pypty_nb.widgets.panels.top import TopBar
 
 __all__ = [
-    "BottomBar", "DataPanel", "FormPanel", "KnownRuns", "LazyPanel", "Moment", "Page", "Panel", "Rail", "ResultsPanel", "TopBar",
+    "BottomBar", "DataPanel", "FormPanel", "KnownRuns", "LazyPanel", "Moment", "Page", "Panel", "Rail", "ResultsPanel",
+    "TopBar",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import ipywidgets
 
 from pypty_nb.params import Preset
+from pypty_nb.widgets import bare
 from pypty_nb.widgets.panels.bottom import BottomBar
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.views import Stage
@@ -115,7 +116,7 @@ class FormPanel:
 
 def heading(words: str, name: str) -> ipywidgets.HTML:
     """Fixed words of the page under the class `name`."""
-    widget = ipywidgets.HTML(words)
+    widget = bare.HTML(words)
     for part in name.split():
         widget.add_class(part)
     return widget

@@ -9,7 +9,7 @@ from functools import partial
 
 import ipywidgets
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.chosen import ChosenRun, RunDeeds
 from pypty_nb.widgets.panels.compare import CompareView
 from pypty_nb.widgets.panels.export import ExportPart
@@ -29,7 +29,7 @@ _EVERY_S = 1.0
 _AGAIN = 10
 
 
-class ResultsPanel(ipywidgets.VBox):
+class ResultsPanel(bare.VBox):
     """The ledger and two runs side by side in the middle; the comparison, the chosen run and export in the column.
 
     Parameters
@@ -49,16 +49,16 @@ class ResultsPanel(ipywidgets.VBox):
         self._list = LedgerList(self._row_deeds())
         self._chosen = ChosenRun(self._run_deeds())
         self._comparison, self._pictures = CompareView(page.stage), PairPictures(page.stage)
-        self._centre = boxed(ipywidgets.VBox, "pn-results", self._list.render(), self._pictures.render())
+        self._centre = boxed(bare.VBox, "pn-results", self._list.render(), self._pictures.render())
         self._export = ExportPart(page, self._ledger)
         self._said = heading("", "pn-help pn-saidof")
         self._undo = ipywidgets.Button(description="Undo", tooltip="Bring the deleted run back")
         self._undo.on_click(lambda _button: page.tasks.start(partial(self.restore, self._undone)))
-        self._telling = boxed(ipywidgets.HBox, "pn-telling", self._said)
+        self._telling = boxed(bare.HBox, "pn-telling", self._said)
         self._run = heading(f'<span class="m">{_NONE}</span>', "pn-table")
         refresh = ipywidgets.Button(description="Refresh", tooltip="Read the runs of the project folder again")
         refresh.on_click(lambda _button: page.tasks.start(self.refresh))
-        latest = (heading("Run in the views", "pn-h"), self._run, boxed(ipywidgets.HBox, "pn-buttons", refresh))
+        latest = (heading("Run in the views", "pn-h"), self._run, boxed(bare.HBox, "pn-buttons", refresh))
         super().__init__([*self._export.parts, *latest])
         self.add_class("pn-formbody")
         runs.watch(self._show_runs)
