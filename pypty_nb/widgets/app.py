@@ -344,8 +344,17 @@ class App(bare.VBox):
         return self._forms.what_is_wrong()
 
     def _show_all(self) -> None:
-        """Bars, marks and locks; cheap, and right at any moment."""
-        state, preset = self.workspace.runner.state, self.workspace.preset
+        """Bars, marks and locks; right at any moment."""
+        self._show_run()
+        opened = self.workspace.opened
+        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors),
+                      self.workspace.steering.planned, self._run_words(self.workspace.runner.state))  # fmt: skip
+        for index, title in enumerate(_TITLES):
+            self._rail.show(index, standing(title, self.workspace.preset, facts))
+
+    def _show_run(self) -> None:
+        """All of that but the steps' marks, which the epochs of a run do not change: cheap, since every frame does it."""
+        state = self.workspace.runner.state
         why, says = self._why_off(), self._status(state)
         can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why or state.phase is Phase.LOST
         can_stop = state.busy and state.phase is not Phase.STOPPING
@@ -361,11 +370,6 @@ class App(bare.VBox):
         moment = self._moment()
         self._runs.show(moment)
         self._panels[self._step].show(moment)
-        opened = self.workspace.opened
-        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors),
-                      self.workspace.steering.planned, self._run_words(state))  # fmt: skip
-        for index, title in enumerate(_TITLES):
-            self._rail.show(index, standing(title, preset, facts))
 
     def _moment(self) -> Moment:
         state = self.workspace.runner.state
@@ -404,10 +408,10 @@ class App(bare.VBox):
             mark = says.mark if says.mark in {"err", "rej"} else ""
             self._bottom.show_sentence("Idle." if idle else says.sentence or f"{says.words}.", mark)
 
-    def _show_frame(self) -> None:
-        """The newest state of the run, pictures and numbers alike."""
+    async def _show_frame(self) -> None:
+        """The newest state of the run, pictures and numbers alike; in pieces, so that a click in between need not wait."""
         state, report = self.workspace.runner.state, self._reports.last
-        self._show_all()
+        self._show_run()
         if self._backend is not None:
             self._top.show_device(self._backend.name, *self._backend.memory())
         if report is None:
@@ -417,7 +421,9 @@ class App(bare.VBox):
             data = text.number(report.terms["data"])
             self._log(f"epoch {state.epoch}: data {data}, {evaluations}, step {text.number(report.step)}")
         if self._panels[self._step].centre() is None:
-            self._quarters.update(self._reports.scene(self.workspace.steering.running), pictures=self._images)
+            scene = self._reports.scene(self.workspace.steering.running)
+            for _ in self._quarters.updating(scene, pictures=self._images):
+                await asyncio.sleep(0)
         while self._reports.warnings:
             self._bottom.warn(self._reports.warnings.pop(0))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -81,9 +81,15 @@ class Quarters:
 
     def update(self, scene: Scene, *, pictures: bool = True) -> None:
         """Show `scene`; without `pictures` the loss alone, and the rest as it is."""
+        for _ in self.updating(scene, pictures=pictures):
+            pass
+
+    def updating(self, scene: Scene, *, pictures: bool = True) -> Iterator[None]:
+        """`update` view by view."""
         self.render()
         self._scene, self._pictures = scene, pictures
         for view in self.shown:
+            yield
             if pictures or isinstance(view, Loss):
                 view.update(scene)
 
