@@ -42,7 +42,7 @@ def root(template: Path, tmp_path: Path) -> Path:
 def shown(root: Path):
     """The application and its Results step, the ledger read. Needs an event loop."""
     page = app(root)
-    return page, page._results
+    return page, page._results.panel
 
 
 def rows(panel) -> dict[str, object]:
@@ -184,7 +184,7 @@ def test_a_comparison_on_the_page_and_one_that_cannot_be(root: Path) -> None:
         assert [picture.frame.source.shape for picture in pictures._loose] == [(15, 14)] * 2
         assert "There is no A − B." in pictures._about.value and not pictures._linked
         assert [rows(panel)[run]._letter.value for run in ("002", "001")] == ["<b>A</b>", "<b>B</b>"]
-        assert panel.words == "3 runs, comparing 2"
+        assert panel._runs.words == "3 runs, comparing 2"
         await panel.compare("003")
         assert "err" in panel._comparison.render().children[-1].value
 
@@ -248,6 +248,7 @@ def test_an_earlier_run_is_drawn_under_the_live_loss(root: Path) -> None:
     async def main() -> None:
         page, panel = shown(root)
         await panel.refresh()
+        page.open_step(4)
         loss = page._quarters.shown[3]
         assert [key for _, key in loss._beside.options] == ["", "002", "001"]
         loss._beside.value = "001"

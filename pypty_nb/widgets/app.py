@@ -18,13 +18,25 @@ from pypty_nb.backend import Backend, BackendError, choose_backend
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import Change
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.company import Company
 from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
-from pypty_nb.widgets.panels import BottomBar, DataPanel, FormPanel, Moment, Page, Panel, Rail, ResultsPanel, TopBar
+from pypty_nb.widgets.panels import (
+    BottomBar,
+    DataPanel,
+    FormPanel,
+    KnownRuns,
+    LazyPanel,
+    Moment,
+    Page,
+    Panel,
+    Rail,
+    ResultsPanel,
+    TopBar,
+)  # fmt: skip
 from pypty_nb.widgets.panels.calibrate import CalibratePanel
 from pypty_nb.widgets.panels.check import CheckPanel
 from pypty_nb.widgets.panels.chosen import PROMOTE, PROMOTED
@@ -72,7 +84,7 @@ def app(root: str | os.PathLike[str] | None = None, demo: bool | None = None) ->
     return App(folder, demo=os.environ.get("PYPTY_NB_DEMO") == "1" if demo is None else demo)
 
 
-class App(ipywidgets.VBox):
+class App(bare.VBox):
     """Everything a person sees.
 
     Parameters
@@ -97,7 +109,7 @@ class App(ipywidgets.VBox):
         self._backend: Backend | None = None
         self._step = _DATA
         self._make_panels()
-        super().__init__([ipywidgets.HTML(style()), self._bridge, self._frame])
+        super().__init__([bare.HTML(style()), self._bridge, self._frame])
         self.add_class("pn-root")
         self.workspace.history.watch(lambda: self._tasks.soon(self._show_all))
         self.workspace.steering.watch(lambda: self._tasks.soon(self._show_all))
@@ -125,24 +137,24 @@ class App(ipywidgets.VBox):
             self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._quick_look, self._promote,
             self._company.watch,
         )  # fmt: skip
-        self._data, self._results = DataPanel(page), ResultsPanel(page)
-        measuring = Measuring(page)
+        self._runs, measuring = KnownRuns(page), Measuring(page)
+        self._data, self._results = DataPanel(page), LazyPanel(partial(ResultsPanel, page, self._runs))
         own: dict[str, Panel] = {
             "Data": self._data,
-            "Calibrate": CalibratePanel(page, measuring),
-            "Orient": OrientPanel(page, measuring),
-            "Optimise": PlanPanel(page, self._go_to),
-            "Check and run": CheckPanel(page),
+            "Calibrate": LazyPanel(partial(CalibratePanel, page, measuring)),
+            "Orient": LazyPanel(partial(OrientPanel, page, measuring)),
+            "Optimise": LazyPanel(partial(PlanPanel, page, self._go_to)),
+            "Check and run": LazyPanel(partial(CheckPanel, page)),
             "Results": self._results,
         }
         self._panels = [own.get(title) or FormPanel() for title in _TITLES]
         self._quarters, self._journal = Quarters(stage), JournalList()
         self._forms = Forms(self.workspace.preset, self._host())
-        self._main = ipywidgets.Box([self._quarters.render()])
+        self._main = bare.Box()
         self._main.add_class("pn-main")
-        self._column = ipywidgets.VBox()
+        self._column = bare.VBox()
         self._column.add_class("pn-form")
-        self._frame = ipywidgets.Box([self._top, self._rail, self._main, self._column, self._bottom])
+        self._frame = bare.Box([self._top, self._rail, self._main, self._column, self._bottom])
         self._frame.add_class("pn-app")
 
     def open_step(self, index: int) -> None:
@@ -150,10 +162,14 @@ class App(ipywidgets.VBox):
         self._step = index
         self._rail.choose(index)
         (self._frame.add_class if _TITLES[index] in WIDE else self._frame.remove_class)("wide")
-        panel, form = self._panels[index], self._forms.of(index)
-        self._column.children = (*panel.column(), *((form, self._journal) if form is not None else ()))
+        panel, form = self._panels[index], self._forms.open(index)
+        column = panel.column()
+        panel.show(self._moment())
+        self._column.children = (*column, *((form, self._journal) if form is not None else ()))
         self._show_centre()
         panel.enter()
+        # views that come into sight show what they have missed
+        self._frames.want()
 
     def _show_centre(self) -> None:
         """What the step has in the middle, the views of the run where it has nothing."""
@@ -186,7 +202,8 @@ class App(ipywidgets.VBox):
         elif key in VIEW_KEYS:
             self._quarters.key(key)
         elif key == "b":
-            self._results.blink()
+            if self._results.made is not None:
+                self._results.made.blink()
         elif key == "/":
             if (form := self._forms.of(self._step)) is not None:
                 form.find()
@@ -331,8 +348,17 @@ class App(ipywidgets.VBox):
         return self._forms.what_is_wrong()
 
     def _show_all(self) -> None:
-        """Bars, marks and locks; cheap, and right at any moment."""
-        state, preset = self.workspace.runner.state, self.workspace.preset
+        """Bars, marks and locks; right at any moment."""
+        self._show_run()
+        opened = self.workspace.opened
+        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors),
+                      self.workspace.steering.planned, self._run_words(self.workspace.runner.state))  # fmt: skip
+        for index, title in enumerate(_TITLES):
+            self._rail.show(index, standing(title, self.workspace.preset, facts))
+
+    def _show_run(self) -> None:
+        """All of that but the steps' marks, which the epochs of a run do not change: cheap, since every frame does it."""
+        state = self.workspace.runner.state
         why, says = self._why_off(), self._status(state)
         can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why or state.phase is Phase.LOST
         can_stop = state.busy and state.phase is not Phase.STOPPING
@@ -345,15 +371,15 @@ class App(ipywidgets.VBox):
         self._bottom.show_next(PROMOTED if quick else "", PROMOTE if quick else "", lambda: self._take_on(quick))
         self._forms.show_run(busy=state.busy, epoch=state.epoch)
         self._journal.show(self._reports.journal.entries, self.workspace.steering.planned.values())
-        moment = Moment(preset, self.workspace.opened, state, self._locked())
-        for panel in self._panels:
-            panel.show(moment)
+        moment = self._moment()
+        self._runs.show(moment)
+        self._panels[self._step].show(moment)
         self._show_centre()
-        opened = self.workspace.opened
-        facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors),
-                      self.workspace.steering.planned, self._run_words(state))  # fmt: skip
-        for index, title in enumerate(_TITLES):
-            self._rail.show(index, standing(title, preset, facts))
+
+    def _moment(self) -> Moment:
+        state = self.workspace.runner.state
+        rows = {"State": self._status(state).words, **self._reports.rows()}
+        return Moment(self.workspace.preset, self.workspace.opened, state, self._locked(), rows)
 
     def _show_way(self, state: RunState) -> None:
         """Offer what the slot button does not: another run where it resumes, to resume where it runs anew."""
@@ -378,7 +404,7 @@ class App(ipywidgets.VBox):
         return replace(says, action="Run") if self.workspace.quick_look_done else says
 
     def _run_words(self, state: RunState) -> str:
-        return self._results.words or (f"Run {state.folder.name}" if state.folder is not None else "")
+        return self._runs.words or (f"Run {state.folder.name}" if state.folder is not None else "")
 
     def _show_bottom(self, state: RunState, says: Status) -> None:
         self._bottom.show_progress(state.epoch - state.epoch_first, state.epoch_max - state.epoch_first)
@@ -389,21 +415,22 @@ class App(ipywidgets.VBox):
             mark = says.mark if says.mark in {"err", "rej"} else ""
             self._bottom.show_sentence("Idle." if idle else says.sentence or f"{says.words}.", mark)
 
-    def _show_frame(self) -> None:
-        """The newest state of the run, pictures and numbers alike."""
+    async def _show_frame(self) -> None:
+        """The newest state of the run, pictures and numbers alike; in pieces, so that a click in between need not wait."""
         state, report = self.workspace.runner.state, self._reports.last
-        self._show_all()
+        self._show_run()
         if self._backend is not None:
             self._top.show_device(self._backend.name, *self._backend.memory())
-        if state.folder is not None:
-            self._results.show_run(state.folder, {"State": self._status(state).words, **self._reports.rows()})
         if report is None:
             return
         if state.busy and time.monotonic() - self._logged > _STAYS_S:
             evaluations = text.plural(report.evaluations, "evaluation")
             data = text.number(report.terms["data"])
             self._log(f"epoch {state.epoch}: data {data}, {evaluations}, step {text.number(report.step)}")
-        self._quarters.update(self._reports.scene(self.workspace.steering.running), pictures=self._images)
+        if self._panels[self._step].centre() is None:
+            scene = self._reports.scene(self.workspace.steering.running)
+            for _ in self._quarters.updating(scene, pictures=self._images):
+                await asyncio.sleep(0)
         while self._reports.warnings:
             self._bottom.warn(self._reports.warnings.pop(0))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pypty_nb.params import FIELDS, ParameterError, Preset
 from pypty_nb.params.fields import Array, Path
-from pypty_nb.widgets import controls, text
+from pypty_nb.widgets import bare, controls, text
 from pypty_nb.widgets.arrays import Loader, described
 from pypty_nb.widgets.host import Host
 from pypty_nb.widgets.strip import Strip
@@ -24,7 +24,7 @@ from pypty_nb.workspace.steering import FIXED
 _STATES = ("is-changed", "is-error", "pn-expr", "is-pending")
 
 
-class FieldBox(ipywidgets.VBox):
+class FieldBox(bare.VBox):
     """A field bound to one parameter of a preset, both ways.
 
     Parameters
@@ -49,7 +49,7 @@ class FieldBox(ipywidgets.VBox):
         self._loader: Loader | None = None
         self.control = controls.make(name, self.field)
         self._load = self._make_load()
-        self._row = self.control if self._load is None else ipywidgets.HBox([self.control, self._load])
+        self._row = self.control if self._load is None else bare.HBox([self.control, self._load])
         super().__init__([self._row])
         self._row.add_class("pn-control")
         self.add_class("pn-field")
@@ -287,13 +287,13 @@ class _Line:
     act: Callable[[], None] | None = None
 
 
-class _Note(ipywidgets.HBox):
+class _Note(bare.HBox):
     """The line below a field, made when first needed: most fields never have one."""
 
     def __init__(self, label: str):
         self._label = label
         self._act: Callable[[], None] | None = None
-        self._words, self._button = ipywidgets.HTML(), ipywidgets.Button()
+        self._words, self._button = bare.HTML(), ipywidgets.Button()
         self._button.add_class("pn-quiet")
         self._button.on_click(lambda _button: self._act() if self._act is not None else None)
         self._kind = ""

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 
 from pypty_nb.params import FIELDS, ParameterError, Preset, Table, known_name
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.editbar import EditBar
 from pypty_nb.widgets.fieldbox import FieldBox
 from pypty_nb.widgets.host import Host
@@ -150,7 +150,7 @@ class Form(ipywidgets.VBox):
         self._nothing.children[1].layout.display = "none" if expert else ""
 
     def _make_head(self, title: str) -> None:
-        heading = ipywidgets.HTML(f'<div role="heading" aria-level="2">{text.escape(title)}</div>')
+        heading = bare.HTML(f'<div role="heading" aria-level="2">{text.escape(title)}</div>')
         heading.add_class("pn-title")
         mixed = 0 < len(self._basic) < len(self.names)
         start = "Basic" if self._basic else "Expert"
@@ -161,9 +161,9 @@ class Form(ipywidgets.VBox):
         self._search = ipywidgets.Text(placeholder="Find a parameter by name or help", description="Find a parameter")
         self._search.add_class("pn-nolabel")
         self._search.add_class("pn-grow")
-        self._count = ipywidgets.HTML()
+        self._count = bare.HTML()
         self._count.add_class("pn-count")
-        row, search = ipywidgets.HBox([heading, self._level]), ipywidgets.HBox([self._search, self._count])
+        row, search = bare.HBox([heading, self._level]), ipywidgets.HBox([self._search, self._count])
         row.add_class("pn-titlerow")
         search.add_class("pn-searchrow")
         search.layout.display = "" if len(self.names) > 8 else "none"
@@ -175,14 +175,14 @@ class Form(ipywidgets.VBox):
         look = ipywidgets.Button(description="Expert")
         look.add_class("pn-quiet")
         look.on_click(lambda _button: setattr(self._level, "value", "Expert"))
-        self._nothing = ipywidgets.HBox([ipywidgets.HTML(), look])
+        self._nothing = ipywidgets.HBox([bare.HTML(), look])
         self._nothing.add_class("pn-note")
         self._nothing.add_class("wide")
         self._level.observe(self.refilter, "value")
         self._search.observe(self.refilter, "value")
 
     def _section(self, heading: str) -> ipywidgets.VBox:
-        head = ipywidgets.HTML(text.escape(heading))
+        head = bare.HTML(text.escape(heading))
         head.add_class("pn-h")
         if heading == self._parts[0][0]:
             head.add_class("first")

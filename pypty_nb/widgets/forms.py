@@ -28,6 +28,7 @@ class Forms:
         self._on_error = host.on_error
         self._host = replace(host, on_error=self._heard)
         self._made: dict[int, Form] = {}
+        self._opened: Form | None = None
         self._locked = False
         self._now: int | None = None
         self._refused: dict[str, str] = {}
@@ -41,22 +42,28 @@ class Forms:
         """The form of a step; ``None`` where it has no parameters."""
         title = _TITLES[index]
         if index not in self._made and STEPS[title]:
-            form = Form(self._preset, STEPS[title], _CALLED.get(title, title), self._host)
-            form.lock(self._locked)
-            form.show_epoch(self._now)
-            self._made[index] = form
+            self._made[index] = Form(self._preset, STEPS[title], _CALLED.get(title, title), self._host)
         return self._made.get(index)
+
+    def open(self, index: int) -> Form | None:
+        """The form of the step that is opened now, as things stand."""
+        self._opened = self.of(index)
+        self._show()
+        return self._opened
 
     def step_of(self, name: str) -> int:
         """The step whose form holds the parameter `name`."""
         return next(index for index, tables in enumerate(STEPS.values()) if any(name in table.fields() for table in tables))
 
     def show_run(self, *, busy: bool, epoch: int) -> None:
-        """Lock the fields while a run is going, and mark where it is."""
+        """Lock the fields while a run is going, and mark where it is; a form that is not open learns it when opened."""
         self._locked, self._now = busy, epoch if busy else None
-        for form in self._made.values():
-            form.lock(busy)
-            form.show_epoch(self._now)
+        self._show()
+
+    def _show(self) -> None:
+        if self._opened is not None:
+            self._opened.lock(self._locked)
+            self._opened.show_epoch(self._now)
 
     def what_is_wrong(self) -> str:
         """The first refused field and why, in words; "" where there is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 
@@ -24,12 +24,12 @@ class Frames:
 
     Parameters
     ----------
-    show : puts the newest state on the page
+    show : puts the newest state on the page, at once or in pieces
     ask : asks the page to say when frame number n has been painted
     pace : Pace
     """
 
-    def __init__(self, show: Callable[[], None], ask: Callable[[int], None], pace: Pace | None = None):
+    def __init__(self, show: Callable[[], Awaitable[None] | None], ask: Callable[[int], None], pace: Pace | None = None):
         self._show, self._ask, self._pace = show, ask, pace or Pace()
         self._wanted, self._answer = asyncio.Event(), asyncio.Event()
         self._number = 0
@@ -64,7 +64,8 @@ class Frames:
             self._answer.clear()
             self._number += 1
             started = clock()
-            self._show()
+            if (showing := self._show()) is not None:
+                await showing
             self._ask(self._number)
             await self._await_answer()
             self.abandoned = clock() - (self._heard_at or started) > self._pace.abandon

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import ipywidgets
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 
 _CHIPS = 3
 
@@ -40,13 +40,13 @@ class Readout:
         return "".join(f'<span class="rd">{part}</span>' for part in parts)
 
 
-class BottomBar(ipywidgets.VBox):
+class BottomBar(bare.VBox):
     """Progress on the upper edge, read-outs or a sentence below, then warnings as chips."""
 
     def __init__(self):
         self._progress = ipywidgets.IntProgress(min=0, max=1, value=0)
         self._progress.add_class("pn-prog")
-        self._words, self._note, self._log = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+        self._words, self._note, self._log = bare.HTML(), bare.HTML(), bare.HTML()
         self._words.add_class("pn-readout")
         self._note.add_class("pn-why")
         self._go = ipywidgets.Button(description="Go to the field")
@@ -66,12 +66,12 @@ class BottomBar(ipywidgets.VBox):
         self._take_way: Callable[[], None] = lambda: None
         self._way.on_click(lambda _button: self._take_way())
         self._log.add_class("pn-log")
-        self._chips = ipywidgets.HBox()
+        self._chips = bare.HBox()
         self._chips.add_class("pn-chips")
         self._dismissed: set[str] = set()
         first, second = (
-            ipywidgets.HBox([self._words, self._way, self._note, self._go, self._next_words, self._next]),
-            ipywidgets.HBox([self._chips, self._log]),
+            bare.HBox([self._words, self._way, self._note, self._go, self._next_words, self._next]),
+            bare.HBox([self._chips, self._log]),
         )
         first.add_class("pn-b1")
         second.add_class("pn-b2")
@@ -152,12 +152,12 @@ class BottomBar(ipywidgets.VBox):
         self._chips.children = tuple(child for child in self._chips.children if child is not chip)
 
 
-class _Chip(ipywidgets.HBox):
+class _Chip(bare.HBox):
     def __init__(
         self, message: str, kind: str, dismiss: Callable[[_Chip], None], offer: tuple[str, Callable[[], None]] | None = None
     ):
         self.kind, self.key, self.offers = kind, _key(message), offer is not None
-        self._words = ipywidgets.HTML()
+        self._words = bare.HTML()
         self.say(message)
         button = ipywidgets.Button(description="Dismiss", tooltip=f"Dismiss: {message}")
         button.on_click(lambda _button: dismiss(self))

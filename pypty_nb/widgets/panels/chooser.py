@@ -7,13 +7,13 @@ from pathlib import Path
 
 import ipywidgets
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.panel import boxed, heading
 from pypty_nb.widgets.views.parts import unseen
 from pypty_nb.workspace.listing import MANY, find, opened_suffixes
 
 
-class Chooser(ipywidgets.VBox):
+class Chooser(bare.VBox):
     """A list of files with a line to search it, and the buttons to open one, or the demonstration.
 
     Parameters
@@ -28,16 +28,14 @@ class Chooser(ipywidgets.VBox):
         self._locked = False
         self._filter = unseen(ipywidgets.Text(placeholder="Find a file", description="Find a file"))
         self._filter.add_class("pn-grow")
-        again = ipywidgets.Button(description="Refresh", tooltip="Read the folder again")
+        again = bare.Button(description="Refresh", tooltip="Read the folder again")
         self._files = unseen(ipywidgets.Select(options=[], rows=5, description="Files of the project folder"))
         self._files.add_class("pn-files")
         self._count = heading("", "pn-help")
-        self._open = ipywidgets.Button(description="Open file", disabled=True)
-        self._demo = ipywidgets.Button(
-            description="Open demonstration", tooltip="A simulated specimen that comes with the program"
-        )
-        search = boxed(ipywidgets.HBox, "pn-searchrow", self._filter, again)
-        buttons = boxed(ipywidgets.HBox, "pn-buttons", self._open, self._demo)
+        self._open = bare.Button(description="Open file", disabled=True)
+        self._demo = bare.Button(description="Open demonstration", tooltip="A simulated specimen that comes with the program")
+        search = boxed(bare.HBox, "pn-searchrow", self._filter, again)
+        buttons = boxed(bare.HBox, "pn-buttons", self._open, self._demo)
         super().__init__([search, self._files, self._count, buttons])
         self.add_class("pn-chooser")
         self._filter.observe(lambda _change: self._show_files(), "value")

@@ -10,7 +10,7 @@ from pathlib import Path
 import ipywidgets
 
 from pypty_nb.params import ParameterError
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.chooser import Chooser
 from pypty_nb.widgets.panels.found import Proposal
 from pypty_nb.widgets.panels.look import Look
@@ -21,7 +21,7 @@ _LISTED = 6
 NOTHING = "Nothing chosen. Choose a file to begin, or open the demonstration."
 
 
-class DataPanel(ipywidgets.VBox):
+class DataPanel(bare.VBox):
     """The files below the project folder, and what was found in the one that is open.
 
     Parameters

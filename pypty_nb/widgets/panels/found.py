@@ -11,7 +11,7 @@ import ipywidgets
 from pypty_nb.data import Dataset
 from pypty_nb.data.metadata import KEYS
 from pypty_nb.params import ParameterError
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.views.parts import unseen
 
@@ -35,11 +35,11 @@ class Proposal(ipywidgets.VBox):
             unseen(ipywidgets.BoundedIntText(min=1, max=10**7, description=what, tooltip=what))
             for what in ("Scan points, rows", "Scan points, columns")
         )
-        self._order = boxed(ipywidgets.VBox, "pn-order")
+        self._order = boxed(bare.VBox, "pn-order")
         self._confirm = ipywidgets.Button(description="Confirm", button_style="primary")
         self._confirm.on_click(lambda _button: page.tasks.soon(self._agree))
         points = boxed(
-            ipywidgets.HBox, "pn-pair pn-points", heading("Scan points", "pn-l"), self._rows, heading("×", "m"), self._columns
+            bare.HBox, "pn-pair pn-points", heading("Scan points", "pn-l"), self._rows, heading("×", "m"), self._columns
         )
         super().__init__(
             [
@@ -48,7 +48,7 @@ class Proposal(ipywidgets.VBox):
                 self._order,
                 points,
                 self._mark,
-                boxed(ipywidgets.HBox, "pn-buttons", self._confirm),
+                boxed(bare.HBox, "pn-buttons", self._confirm),
                 heading("What the file states", "pn-h"),
                 self._facts,
             ]
@@ -103,7 +103,7 @@ class Proposal(ipywidgets.VBox):
             reverse = ipywidgets.Checkbox(value=turned, description="reversed", indent=False, tooltip=back)
             name.observe(partial(self._renamed, axis), "value")
             reverse.observe(partial(self._reversed, axis), "value")
-            rows.append(boxed(ipywidgets.HBox, "pn-pair", heading(text.count(length), "pn-l"), name, reverse))
+            rows.append(boxed(bare.HBox, "pn-pair", heading(text.count(length), "pn-l"), name, reverse))
         return tuple(rows)
 
     def _renamed(self, axis: str, change: Any) -> None:

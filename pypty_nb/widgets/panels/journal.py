@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import ipywidgets
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.workspace import Event
 
 #: The latest ones; the run's folder has them all.
@@ -17,7 +17,7 @@ class JournalList(ipywidgets.VBox):
     """The latest lines of a run's journal; nothing where there is none."""
 
     def __init__(self):
-        head, self._lines = ipywidgets.HTML("Journal"), ipywidgets.HTML()
+        head, self._lines = bare.HTML("Journal"), bare.HTML()
         head.add_class("pn-h")
         self._lines.add_class("pn-journal")
         super().__init__([head, self._lines])

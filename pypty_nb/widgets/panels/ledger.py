@@ -10,7 +10,7 @@ from functools import partial
 import ipywidgets
 
 from pypty_nb.params import FIELDS
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.panel import boxed, heading
 from pypty_nb.widgets.views.parts import toggle
 from pypty_nb.workspace.differences import Change
@@ -59,14 +59,14 @@ class LedgerList:
         self._head = heading(_cells(_TITLES), "pn-runhead")
         self._against = toggle([("the run before", BEFORE), ("run A", CHOSEN)], BEFORE, "Presets are compared with")
         self._against.observe(lambda _change: deeds.against(), "value")
-        self._body, self._nothing = boxed(ipywidgets.VBox, "pn-runs"), heading(_LOADING, "pn-nothing")
+        self._body, self._nothing = boxed(bare.VBox, "pn-runs"), heading(_LOADING, "pn-nothing")
         self._more = ipywidgets.Button(description="Show older runs")
         self._more.on_click(lambda _button: self._show_more())
         self._trash = _TrashList(deeds.restore)
         about = heading('<span class="m s">Presets are compared with</span>', "pn-aboutrow")
-        self._foot = boxed(ipywidgets.HBox, "pn-runfoot", about, self._against, self._trash.button)
+        self._foot = boxed(bare.HBox, "pn-runfoot", about, self._against, self._trash.button)
         self._body.children = (self._nothing,)
-        self._widget = boxed(ipywidgets.VBox, "pn-ledger", self._head, self._body, self._foot)
+        self._widget = boxed(bare.VBox, "pn-ledger", self._head, self._body, self._foot)
 
     def render(self) -> ipywidgets.DOMWidget:
         """The widget, always the same one."""
@@ -133,8 +133,8 @@ class _Row:
         self._open = quiet("Open", f"Show run {run} in the views", lambda: deeds.open(run))
         self._compare = quiet("Compare", f"Compare the chosen run with run {run}", lambda: deeds.compare(run))
         self._letter = heading("", "pn-letter")
-        buttons = boxed(ipywidgets.HBox, "pn-rowbuttons", self._open, self._compare)
-        self.widget = boxed(ipywidgets.HBox, "pn-run", self._choose, self._picture, self._cells, buttons, self._letter)
+        buttons = boxed(bare.HBox, "pn-rowbuttons", self._open, self._compare)
+        self.widget = boxed(bare.HBox, "pn-run", self._choose, self._picture, self._cells, buttons, self._letter)
 
     def show(self, entry: Entry, letter: str) -> None:
         broken = entry.state == BROKEN
@@ -162,7 +162,7 @@ class _TrashList:
         self._trashed: tuple[Trashed, ...] = ()
         self._open = False
         self.button = quiet("", "Show or hide what was deleted", self._turn)
-        self.box = boxed(ipywidgets.VBox, "pn-trash")
+        self.box = boxed(bare.VBox, "pn-trash")
         self._dress()
 
     def show(self, trashed: Sequence[Trashed]) -> None:
@@ -186,7 +186,7 @@ class _TrashList:
         said = f"<b>{text.escape(trashed.run)}</b> {text.escape(trashed.name)}"
         words = heading(f'<span class="ell">{said} <span class="m s">{text.escape(when)}</span></span>', "pn-grow")
         button = quiet("Restore", f"Bring run {trashed.run} back", partial(self._restore, trashed.kept))
-        return boxed(ipywidgets.HBox, "pn-trashed", words, button)
+        return boxed(bare.HBox, "pn-trashed", words, button)
 
 
 def cells(entry: Entry, changes: tuple[Change, ...] | None = None) -> str:

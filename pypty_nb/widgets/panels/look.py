@@ -12,7 +12,7 @@ import numpy as np
 
 from pypty_nb.data import DataError
 from pypty_nb.params import Preset
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.panel import Page, boxed, heading
 from pypty_nb.widgets.panels.plots import Curve
 from pypty_nb.widgets.views.parts import toggle, unseen
@@ -291,17 +291,17 @@ class Look:
         return float(found.value) if found is not None else None
 
     def _arranged(self) -> ipywidgets.DOMWidget:
-        first = boxed(ipywidgets.HBox, "pn-vh", heading("Virtual image", "pn-vt"), self._pick.render(), self._kind)
-        second = boxed(ipywidgets.HBox, "pn-vh", heading("Pattern", "pn-vt"), self._which, self._scale)
-        radii = boxed(ipywidgets.HBox, "pn-pair", heading("px", "m s"), self._inner, self._outer)
-        counts = boxed(ipywidgets.VBox, "pn-said", heading("<b>Counts per pattern</b>", ""), self._words)
-        linked = boxed(ipywidgets.VBox, "pn-said", heading("<b>Linked</b>", ""), heading(_HELP, "s m"), radii)
+        first = boxed(bare.HBox, "pn-vh", heading("Virtual image", "pn-vt"), self._pick.render(), self._kind)
+        second = boxed(bare.HBox, "pn-vh", heading("Pattern", "pn-vt"), self._which, self._scale)
+        radii = boxed(bare.HBox, "pn-pair", heading("px", "m s"), self._inner, self._outer)
+        counts = boxed(bare.VBox, "pn-said", heading("<b>Counts per pattern</b>", ""), self._words)
+        linked = boxed(bare.VBox, "pn-said", heading("<b>Linked</b>", ""), heading(_HELP, "s m"), radii)
         return boxed(
-            ipywidgets.Box,
+            bare.Box,
             "pn-look",
-            boxed(ipywidgets.VBox, "pn-half", first, self._image.render()),
-            boxed(ipywidgets.VBox, "pn-half", second, self._pixels.render()),
-            boxed(ipywidgets.HBox, "pn-foot", counts, self._curve.render(), linked),
+            boxed(bare.VBox, "pn-half", first, self._image.render()),
+            boxed(bare.VBox, "pn-half", second, self._pixels.render()),
+            boxed(bare.HBox, "pn-foot", counts, self._curve.render(), linked),
         )
 
 

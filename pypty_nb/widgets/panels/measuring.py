@@ -44,6 +44,7 @@ class Measuring:
         self.maps: Any = None
         self.side = 1
         self._data: tuple[Any, ...] = ()
+        self._held: Any = None
         self._busy = False
         self._locked = False
         self._said: list[ipywidgets.HTML] = []
@@ -71,9 +72,11 @@ class Measuring:
 
     def show(self, moment: Moment) -> None:
         """Forget what was measured from other data."""
-        data = (moment.preset.data_path, moment.preset.data_axes, id(moment.preset.dataset))
+        dataset = moment.preset.dataset
+        data = (moment.preset.data_path, moment.preset.data_axes, id(dataset))
         if data != self._data:
-            self._data = data
+            # held, since another array could come to lie where a forgotten one lay
+            self._data, self._held = data, dataset
             self.found, self.maps, self.accepted = None, None, False
             self.stated.clear()
             self._say("" if any((moment.preset.data_path, moment.preset.dataset is not None)) else _NO_DATA)

@@ -77,6 +77,7 @@ class OrientPanel:
 
     def show(self, moment: Moment) -> None:
         """Show what has been measured, once it is new."""
+        self._measuring.show(moment)
         self._use_button.disabled = self._turn.disabled = moment.locked or not self._reading
         self._empty.value = f"<div>{UNDER_WAY}</div>" if self._measuring.busy else _EMPTY
         found = self._measuring.found

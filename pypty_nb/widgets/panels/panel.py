@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import ipywidgets
 
 from pypty_nb.params import Preset
+from pypty_nb.widgets import bare
 from pypty_nb.widgets.panels.bottom import BottomBar
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.views import Stage
@@ -64,12 +65,15 @@ class Moment:
     state : RunState
     locked : bool
         Whether nothing may be changed: a run is going, or a file is being read.
+    rows : mapping of str to str
+        What a table says of the run.
     """
 
     preset: Preset
     opened: Opened
     state: RunState
     locked: bool
+    rows: Mapping[str, str] = field(default_factory=dict)
 
 
 class Panel(Protocol):
@@ -88,7 +92,7 @@ class Panel(Protocol):
         ...
 
     def show(self, moment: Moment) -> None:
-        """Show how things stand; cheap, since it is called often."""
+        """Show how things stand; called when the step is opened and, often, while it is open."""
         ...
 
 
@@ -112,7 +116,7 @@ class FormPanel:
 
 def heading(words: str, name: str) -> ipywidgets.HTML:
     """Fixed words of the page under the class `name`."""
-    widget = ipywidgets.HTML(words)
+    widget = bare.HTML(words)
     for part in name.split():
         widget.add_class(part)
     return widget

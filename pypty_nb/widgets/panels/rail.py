@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import ipywidgets
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 
 #: What the keyboard does; inactive while a text field has the focus.
 KEYS = {
@@ -32,7 +32,7 @@ class Standing:
     words: str
 
 
-class Rail(ipywidgets.VBox):
+class Rail(bare.VBox):
     """The list of steps.
 
     Parameters
@@ -46,8 +46,8 @@ class Rail(ipywidgets.VBox):
         self._tiles = [_Tile(f"{index + 1} {title}", index, on_open) for index, title in enumerate(titles)]
         images = ipywidgets.Checkbox(value=True, description="Live images", indent=False)
         images.observe(lambda change: on_images(bool(change["new"])), "value")
-        keys = ipywidgets.HTML(_keys())
-        foot, space = ipywidgets.VBox([images, keys]), ipywidgets.HTML()
+        keys = bare.HTML(_keys())
+        foot, space = bare.VBox([images, keys]), bare.HTML()
         foot.add_class("pn-railfoot")
         space.add_class("pn-grow")
         super().__init__([*self._tiles, space, foot])
@@ -68,13 +68,13 @@ def _keys() -> str:
     return f'<details class="pn-keys"><summary><code>?</code> keys</summary><dl>{rows}</dl></details>'
 
 
-class _Tile(ipywidgets.Box):
+class _Tile(bare.Box):
     def __init__(self, title: str, index: int, on_open: Callable[[int], None]):
         self.index = index
-        self._mark, self._why = ipywidgets.HTML(), ipywidgets.HTML()
+        self._mark, self._why = bare.HTML(), bare.HTML()
         self._mark.add_class("pn-mark")
         self._why.add_class("w")
-        button = ipywidgets.Button(description=title)
+        button = bare.Button(description=title)
         button.add_class("t")
         button.on_click(lambda _button: on_open(index))
         super().__init__([self._mark, button, self._why])

@@ -6,21 +6,20 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import ipywidgets
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.chosen import ChosenRun, RunDeeds
 from pypty_nb.widgets.panels.compare import CompareView
 from pypty_nb.widgets.panels.export import ExportPart
 from pypty_nb.widgets.panels.ledger import BEFORE, Deeds, LedgerList
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
+from pypty_nb.widgets.panels.runs import KnownRuns
 from pypty_nb.widgets.panels.together import PairPictures
 from pypty_nb.workspace.comparing import compare
 from pypty_nb.workspace.differences import Change
-from pypty_nb.workspace.ledger import BROKEN, Entry, Ledger
-from pypty_nb.workspace.scene import Scene, losses_of
+from pypty_nb.workspace.ledger import BROKEN, Entry
 from pypty_nb.workspace.thumbnails import thumbnail
 
 _NONE = "None yet. Open shows one there."
@@ -28,23 +27,19 @@ _NONE = "None yet. Open shows one there."
 _EVERY_S = 1.0
 #: Epochs of a run under way after which its picture is made anew.
 _AGAIN = 10
-#: Earlier runs whose loss may be drawn under the live one.
-_CURVES = 50
 
 
-class ResultsPanel(ipywidgets.VBox):
+class ResultsPanel(bare.VBox):
     """The ledger and two runs side by side in the middle; the comparison, the chosen run and export in the column.
 
     Parameters
     ----------
     page : Page
+    runs : KnownRuns
     """
 
-    def __init__(self, page: Page):
-        self._page = page
-        self._ledger = Ledger(page.workspace.root)
-        self._entries: list[Entry] = []
-        self._seen: tuple[object, ...] = ()
+    def __init__(self, page: Page, runs: KnownRuns):
+        self._page, self._runs, self._ledger = page, runs, runs.ledger
         self._read = 0.0
         self._first, self._second = "", ""
         self._locked = self._entered = False
@@ -54,19 +49,21 @@ class ResultsPanel(ipywidgets.VBox):
         self._list = LedgerList(self._row_deeds())
         self._chosen = ChosenRun(self._run_deeds())
         self._comparison, self._pictures = CompareView(page.stage), PairPictures(page.stage)
-        self._centre = boxed(ipywidgets.VBox, "pn-results", self._list.render(), self._pictures.render())
+        self._centre = boxed(bare.VBox, "pn-results", self._list.render(), self._pictures.render())
         self._export = ExportPart(page, self._ledger)
         self._said = heading("", "pn-help pn-saidof")
         self._undo = ipywidgets.Button(description="Undo", tooltip="Bring the deleted run back")
         self._undo.on_click(lambda _button: page.tasks.start(partial(self.restore, self._undone)))
-        self._telling = boxed(ipywidgets.HBox, "pn-telling", self._said)
+        self._telling = boxed(bare.HBox, "pn-telling", self._said)
         self._run = heading(f'<span class="m">{_NONE}</span>', "pn-table")
         refresh = ipywidgets.Button(description="Refresh", tooltip="Read the runs of the project folder again")
         refresh.on_click(lambda _button: page.tasks.start(self.refresh))
-        latest = (heading("Run in the views", "pn-h"), self._run, boxed(ipywidgets.HBox, "pn-buttons", refresh))
+        latest = (heading("Run in the views", "pn-h"), self._run, boxed(bare.HBox, "pn-buttons", refresh))
         super().__init__([*self._export.parts, *latest])
         self.add_class("pn-formbody")
-        page.stage.losses_of = self._losses_of
+        runs.watch(self._show_runs)
+        if runs.entries:
+            self._show_runs()
 
     def _row_deeds(self) -> Deeds:
         start = self._page.tasks.start
@@ -106,58 +103,49 @@ class ResultsPanel(ipywidgets.VBox):
         self._page.tasks.start(self.refresh)
 
     def show(self, moment: Moment) -> None:
-        """Read the ledger again where the run under way has moved on."""
+        """Say how the run in the views stands; read the ledger again where it has moved on."""
         if moment.locked != self._locked:
             self._locked = moment.locked
             self._show_chosen()
-        seen = moment.state.phase, moment.state.folder
-        late = self._entered and moment.state.busy and time.monotonic() - self._read >= _EVERY_S
-        if seen != self._seen or late:
-            self._seen, self._read = seen, time.monotonic()
+        if (folder := moment.state.folder) is not None:
+            rows = "".join(f"<tr><td>{name}</td><td>{text.escape(value)}</td></tr>" for name, value in moment.rows.items())
+            self._run.value = f'<code class="pn-path">{text.escape(folder)}</code><table>{rows}</table>'
+        if moment.state.busy and time.monotonic() - self._read >= _EVERY_S:
+            self._read = time.monotonic()
             self._page.tasks.start(self.refresh)
-
-    def show_run(self, folder: Path, rows: dict[str, str]) -> None:
-        """Say where the run lies and how it stands."""
-        lines = "".join(f"<tr><td>{text.escape(name)}</td><td>{text.escape(value)}</td></tr>" for name, value in rows.items())
-        self._run.value = f'<code class="pn-path">{text.escape(folder)}</code><table>{lines}</table>'
 
     def blink(self) -> None:
         """Show the other of the two runs that are compared."""
         self._pictures.blink()
 
-    @property
-    def words(self) -> str:
-        """How many runs there are, and whether two are compared; "" where there is none."""
-        if not self._entries:
-            return ""
-        return text.plural(len(self._entries), "run") + (", comparing 2" if self._second else "")
-
     async def refresh(self) -> None:
         """Read the ledger."""
-        before = self.words
-        entries, trashed = await asyncio.to_thread(lambda: (self._ledger.entries(), self._ledger.trashed()))
-        self._entries = entries
-        runs = [entry.run for entry in entries]
+        await self._runs.read()
+
+    def _show_runs(self) -> None:
+        """Show what has been read."""
+        runs = [entry.run for entry in self._runs.entries]
         if self._first not in runs:
-            whole = [entry.run for entry in entries if entry.state != BROKEN]
+            whole = [entry.run for entry in self._runs.entries if entry.state != BROKEN]
             self._choose((whole or runs or [""])[-1])
         if self._second and self._second not in runs:
             self._choose(self._first)
-        self._list.show(entries, trashed)
+        self._list.show(self._runs.entries, self._runs.trashed)
         self._show_chosen()
-        self._offer_losses()
         self._watch_twin()
         self._page.tasks.start(self._show_details)
-        if self.words != before:
-            self._page.changed()
 
     # ---- what a person does
     def _choose(self, run: str) -> None:
-        self._first, self._second = run, ""
+        self._pair(run)
         self._comparison.clear()
         self._pictures.clear()
         self._mark()
         self._watch_twin()
+
+    def _pair(self, first: str, second: str = "") -> None:
+        self._first, self._second = first, second
+        self._runs.compared = bool(second)
 
     def _mark(self) -> None:
         self._list.choose(self._first, self._second)
@@ -224,7 +212,8 @@ class ResultsPanel(ipywidgets.VBox):
         """Compare the chosen run with `run`."""
         if not self._first or run == self._first:
             return
-        first, self._second = self._first, run
+        first = self._first
+        self._pair(first, run)
         self._mark()
         self._comparison.tell(f"Comparing {first} with {run} …")
         self._pictures.tell("Registering the pictures …")
@@ -252,16 +241,13 @@ class ResultsPanel(ipywidgets.VBox):
         await self._try(lambda: asyncio.to_thread(write, run, words))
         await self.refresh()
 
-    def _entry(self, run: str) -> Entry | None:
-        return next((entry for entry in self._entries if entry.run == run), None)
-
     def _show_chosen(self) -> None:
-        self._chosen.show(self._entry(self._first), locked=self._locked)
+        self._chosen.show(self._runs.entry(self._first), locked=self._locked)
 
     def _watch_twin(self) -> None:
         """Where the chosen run is a half, show what it and the other half agree on, or follow the one that is not done."""
-        half = self._entry(self._first)
-        other = self._entry(half.twin) if half is not None and half.twin else None
+        half = self._runs.entry(self._first)
+        other = self._runs.entry(half.twin) if half is not None and half.twin else None
         # a number may have been given again since
         if half is None or other is None or other.twin != half.run or self._second or not self._entered:
             return
@@ -279,10 +265,10 @@ class ResultsPanel(ipywidgets.VBox):
             return
         self._detailing = True
         try:
-            runs = [entry.run for entry in self._entries]
+            runs = [entry.run for entry in self._runs.entries]
             before = dict(zip(runs[1:], runs, strict=False))
             for run in self._list.shown:
-                entry = self._entry(run)
+                entry = self._runs.entry(run)
                 against = before.get(run, "") if self._list.against == BEFORE else self._first
                 if entry is None or not entry.state:
                     continue
@@ -302,16 +288,6 @@ class ResultsPanel(ipywidgets.VBox):
         except (ValueError, OSError):
             # one of the two is broken, as its own line says
             return picture, None
-
-    def _offer_losses(self) -> None:
-        """Let the loss of every run but the one that is watched be drawn beside that one's."""
-        folder = self._page.workspace.runner.state.folder
-        watched = folder.name if folder is not None else ""
-        runs = [entry for entry in reversed(self._entries) if entry.last_loss is not None and entry.run != watched]
-        self._page.stage.others = tuple((f"{entry.run} {entry.name}".strip(), entry.run) for entry in runs[:_CURVES])
-
-    def _losses_of(self, run: str) -> Scene:
-        return losses_of(self._ledger.open(run))
 
     def _tell(self, mark: str, words: str, undone: str = "") -> None:
         """Say what became of what was asked for; `undone` is what Undo brings back."""

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import ipywidgets
 
 from pypty_nb.params import starts
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.views.parts import unseen
 
 _NONE = "Choose a start …"
 
 
-class StartPanel(ipywidgets.VBox):
+class StartPanel(bare.VBox):
     """A menu of the named starts, and a button that takes the one chosen.
 
     Parameters
@@ -33,9 +33,9 @@ class StartPanel(ipywidgets.VBox):
         )
         self._menu.add_class("pn-grow")
         self._take = ipywidgets.Button(description="Use start", disabled=True)
-        self._said = ipywidgets.HTML()
+        self._said = bare.HTML()
         self._said.add_class("pn-help")
-        head, row = ipywidgets.HTML("Start from"), ipywidgets.HBox([self._menu, self._take])
+        head, row = bare.HTML("Start from"), bare.HBox([self._menu, self._take])
         head.add_class("pn-h")
         row.add_class("pn-startrow")
         super().__init__([head, row, self._said])

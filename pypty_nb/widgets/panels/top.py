@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import ipywidgets
-
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.status import Status
 
 ABORT, REALLY = "Abort", "Really abort?"
 
 
-class TopBar(ipywidgets.HBox):
+class TopBar(bare.HBox):
     """Folder and preset at the left; device, state and buttons at the right.
 
     Parameters
@@ -25,21 +23,21 @@ class TopBar(ipywidgets.HBox):
 
     def __init__(self, on_action: Callable[[], None], on_stop: Callable[[], None], on_abort: Callable[[], None]):
         self._on_abort = on_abort
-        self._name, self._device, self._state = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+        self._name, self._device, self._state = bare.HTML(), bare.HTML(), bare.HTML()
         self._name.add_class("pn-where")
         self._device.add_class("pn-device")
         self._state.add_class("pn-state")
-        self._slot = ipywidgets.Button(description="Run", button_style="primary", disabled=True)
-        self._stop = ipywidgets.Button(description="Stop after this epoch", disabled=True)
+        self._slot = bare.Button(description="Run", button_style="primary", disabled=True)
+        self._stop = bare.Button(description="Stop after this epoch", disabled=True)
         self._slot.on_click(lambda _button: on_action())
-        self._abort = ipywidgets.Button(description=ABORT, button_style="danger", disabled=True)
+        self._abort = bare.Button(description=ABORT, button_style="danger", disabled=True)
         self._abort.tooltip = "End the run at once; complete epochs stay"
         self._stop.on_click(lambda _button: on_stop())
         self._abort.on_click(lambda _button: self._ask_once())
-        brand, space = ipywidgets.HTML("<b>pypty_nb</b>"), ipywidgets.HTML()
+        brand, space = bare.HTML("<b>pypty_nb</b>"), bare.HTML()
         brand.add_class("pn-brand")
         space.add_class("pn-grow")
-        buttons = ipywidgets.HBox([self._slot, self._stop, self._abort])
+        buttons = bare.HBox([self._slot, self._stop, self._abort])
         buttons.add_class("pn-buttons")
         super().__init__([brand, self._name, space, self._device, self._state, buttons])
         self.add_class("pn-top")

@@ -15,7 +15,7 @@ from bqplot.figure import Figure
 from bqplot.marks import Label, Lines
 from bqplot.scales import LinearScale, LogScale
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.views.parts import toggle, unseen
 from pypty_nb.widgets.views.stage import Stage
 from pypty_nb.widgets.views.view import View
@@ -70,11 +70,11 @@ class Loss(View):
         self._data, self._shares = _Plot(self._x, "~g"), _Plot(self._x, "~g")
         self._across = self._shares.across
         self._range = toggle([("Fit", "fit"), ("All", "all")], "fit", "Range of the loss axis")
-        self._about, self._now = ipywidgets.HTML('<span class="m s">log axis, against epoch</span>'), ipywidgets.HTML()
+        self._about, self._now = bare.HTML('<span class="m s">log axis, against epoch</span>'), bare.HTML()
         self._now.add_class("pn-now")
-        self._percent = ipywidgets.HTML('<span class="m s">Share of the total, %</span>')
+        self._percent = bare.HTML('<span class="m s">Share of the total, %</span>')
         self._percent.add_class("pn-plotname")
-        empty = ipywidgets.HTML("<div>No loss yet.<br>It appears after epoch 1.</div>")
+        empty = bare.HTML("<div>No loss yet.<br>It appears after epoch 1.</div>")
         empty.add_class("pn-empty")
         what = "Earlier run drawn beside this one"
         self._beside = unseen(ipywidgets.Dropdown(options=[(_NO_OTHER, "")], value="", description=what, tooltip=what))
@@ -83,9 +83,9 @@ class Loss(View):
         self._beside.observe(self._chosen, "value")
         self.stage.observe(lambda _change: self._offer(), "others")
         self._offer()
-        head = ipywidgets.HBox([self.head, self._about, self._beside, self._now, self._range])
+        head = bare.HBox([self.head, self._about, self._beside, self._now, self._range])
         head.add_class("pn-vh")
-        self._upper, self._lower = ipywidgets.Box([empty]), ipywidgets.Box([self._shares.figure])
+        self._upper, self._lower = bare.Box([empty]), bare.Box([self._shares.figure])
         for plot in (self._upper, self._lower):
             plot.add_class("pn-plot")
         self._lower.add_class("pn-shares")

@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 
 
 class Counted(ipywidgets.VBox):
@@ -22,7 +22,7 @@ class Counted(ipywidgets.VBox):
     def __init__(self, what: str, keys: str = ""):
         self._what, self._keys = what, keys
         self._count = 1
-        self._label = ipywidgets.HTML()
+        self._label = bare.HTML()
         self._label.add_class("lab")
         self.slider = unseen(ipywidgets.IntSlider(min=1, max=1, value=1, description=what, readout=False, tooltip=what))
         super().__init__([self._label])
@@ -67,14 +67,14 @@ def unseen(control: ipywidgets.DOMWidget) -> Any:
 
 def label(words: str) -> ipywidgets.HTML:
     """A small label above a control."""
-    above = ipywidgets.HTML(text.escape(words))
+    above = bare.HTML(text.escape(words))
     above.add_class("lab")
     return above
 
 
 def row(*children: ipywidgets.DOMWidget) -> ipywidgets.HBox:
     """Controls side by side."""
-    pair = ipywidgets.HBox(list(children))
+    pair = bare.HBox(list(children))
     pair.add_class("pn-pair")
     return pair
 
@@ -93,7 +93,7 @@ def check(words: str, value: bool, tooltip: str = "") -> ipywidgets.Checkbox:
 
 def side(head: ipywidgets.DOMWidget, *children: ipywidgets.DOMWidget) -> ipywidgets.VBox:
     """The column beside a square picture: its name, then its controls."""
-    column = ipywidgets.VBox([head, *children])
+    column = bare.VBox([head, *children])
     column.add_class("pn-side")
     return column
 

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from pypty_nb.widgets import colour, text
+from pypty_nb.widgets import bare, colour, text
 from pypty_nb.widgets.views.loss import linear_ticks, log_ticks
 from pypty_nb.widgets.views.parts import toggle
 from pypty_nb.widgets.views.pick import Pick
@@ -47,17 +47,17 @@ class Patterns(View):
         self._reading = False
         self._read_at = 0.0
         self._seen: tuple[Any, int] | None = None
-        self._words, self._counts = ipywidgets.HTML(), ipywidgets.HTML()
+        self._words, self._counts = bare.HTML(), bare.HTML()
         self._words.add_class("s")
         self._counts.add_class("pn-numbers")
-        head = ipywidgets.HBox([self.head, self._pick.render(), self._scale])
+        head = bare.HBox([self.head, self._pick.render(), self._scale])
         head.add_class("pn-vh")
-        three = ipywidgets.HBox([picture.render() for picture in self._pictures])
+        three = bare.HBox([picture.render() for picture in self._pictures])
         three.add_class("pn-three")
-        said = ipywidgets.VBox([self._words, self._scan.picture.under_mouse, self._counts])
+        said = bare.VBox([self._words, self._scan.picture.under_mouse, self._counts])
         said.add_class("pn-side")
         self._radial = SmallPlot("Radial mean, counts against radius in px, log axis", "pn-large", log=True)
-        below = ipywidgets.HBox([self._scan.picture.render(), said, self._radial.render()])
+        below = bare.HBox([self._scan.picture.render(), said, self._radial.render()])
         below.add_class("pn-below")
         self._box = ipywidgets.VBox([head, three, below])
         self._box.add_class("pn-view")

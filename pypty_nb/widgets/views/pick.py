@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets
 
+from pypty_nb.widgets import bare
 from pypty_nb.widgets.views.parts import row, unseen
 from pypty_nb.widgets.views.stage import Stage
 
@@ -21,7 +22,7 @@ class Pick:
             unseen(ipywidgets.BoundedIntText(value=0, min=0, max=0, description=what, tooltip=what))
             for what in ("Row", "Column", "Scan point")
         )
-        self._words = [ipywidgets.HTML(word) for word in ("row", "col")]
+        self._words = [bare.HTML(word) for word in ("row", "col")]
         for word in self._words:
             word.add_class("m")
         self._box = row()

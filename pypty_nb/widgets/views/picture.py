@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from pypty_nb.widgets import colour, text
+from pypty_nb.widgets import bare, colour, text
 from pypty_nb.widgets.views.stage import Stage
 from pypty_nb.widgets.views.surfaces import Gl, Heard, Overlay, Sheet, Still, Surface
 
@@ -118,11 +118,11 @@ class Picture:
         self._corner, self._bar, self._caption = _html(dress.corner, "pn-corner"), _html("", "pn-bar"), _html("", "pn-caption")
         #: Place and value under the mouse, in words.
         self.under_mouse = _html("", "hv")
-        self._pic = ipywidgets.Box([self._empty])
+        self._pic = bare.Box([self._empty])
         self._pic.add_class("pn-pic")
-        line = ipywidgets.HBox([self._caption, self.under_mouse])
+        line = bare.HBox([self._caption, self.under_mouse])
         line.add_class("pn-cap")
-        self._box = ipywidgets.VBox([self._pic, line] if dress.captioned else [self._pic])
+        self._box = bare.VBox([self._pic, line] if dress.captioned else [self._pic])
         self._box.add_class("pn-picture")
         self._surface: Surface | None = None
         stage.bridge.observe(lambda _change: self._choose_surface(), "webgl")
@@ -315,6 +315,6 @@ def round_length(about: float, unit: str = "Å") -> tuple[float, str]:
 
 
 def _html(value: str, name: str) -> ipywidgets.HTML:
-    widget = ipywidgets.HTML(value)
+    widget = bare.HTML(value)
     widget.add_class(name)
     return widget

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import ipywidgets
 import numpy as np
 
-from pypty_nb.widgets import colour, text
+from pypty_nb.widgets import bare, colour, text
 from pypty_nb.widgets.views.parts import Counted, beside, label, row, side, toggle
 from pypty_nb.widgets.views.picture import Dress, Frame, Picture
 from pypty_nb.widgets.views.stage import Stage
@@ -52,9 +52,9 @@ class Probe(View):
         self.picture = Picture(self.stage, Dress("", EMPTY, corner=wheel))
         self.mode, self._scenario = Counted("Mode", ", ."), Counted("Scenario")
         self._scenario.layout.display = "none"
-        self._strip = ipywidgets.HTML()
+        self._strip = bare.HTML()
         self._strip.add_class("pn-strip")
-        self._far = ipywidgets.HTML()
+        self._far = bare.HTML()
         self._far.add_class("pn-large")
         fit = ipywidgets.Button(description="Fit", tooltip="Show all of the picture")
         fit.on_click(lambda _button: self.picture.fit())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import ipywidgets
 
+from pypty_nb.widgets import bare
 from pypty_nb.widgets.views.loss import Loss
 from pypty_nb.widgets.views.object import Object
 from pypty_nb.widgets.views.parts import unseen
@@ -33,7 +34,9 @@ _PLACES = ("top left", "top right", "bottom left", "bottom right")
 
 
 class Quarters:
-    """Four views, two by two. A view chosen where another quarter shows it already changes places with the one there.
+    """Four views, two by two, made when first shown.
+
+    A view chosen where another quarter shows it already changes places with the one there.
 
     Parameters
     ----------
@@ -46,23 +49,25 @@ class Quarters:
         self._pictures = True
         self._setting = False
         self._views: dict[str, View] = {}
-        self._menus = [
-            unseen(
-                ipywidgets.Dropdown(options=tuple(CHOICES), value=name, description=f"View, {place}", tooltip=f"View, {place}")
-            )
-            for name, place in zip(FIRST, _PLACES, strict=True)
-        ]
-        for quarter, menu in enumerate(self._menus):
-            menu.add_class("pn-choose")
-            menu.observe(partial(self._chosen, quarter), "value")
         self._names: list[str] = list(FIRST)
-        self._grid = ipywidgets.Box()
+        self._menus: list[Any] = []
+        self._grid = bare.Box()
         self._grid.add_class("grid22")
-        self._arrange()
 
     def render(self) -> ipywidgets.DOMWidget:
         """The widget, always the same one."""
+        if not self._menus:
+            self._menus = [self._menu(quarter) for quarter in range(len(_PLACES))]
+            self._arrange()
         return self._grid
+
+    def _menu(self, quarter: int) -> Any:
+        called = f"View, {_PLACES[quarter]}"
+        options = {"options": tuple(CHOICES), "value": self._names[quarter]}
+        menu = unseen(ipywidgets.Dropdown(**options, description=called, tooltip=called))
+        menu.add_class("pn-choose")
+        menu.observe(partial(self._chosen, quarter), "value")
+        return menu
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,13 +76,20 @@ class Quarters:
 
     @property
     def shown(self) -> tuple[View, ...]:
-        """The four views, row by row."""
-        return tuple(self._views[name] for name in self._names)
+        """The four views, row by row; none before they are made."""
+        return tuple(self._views[name] for name in self._names if name in self._views)
 
     def update(self, scene: Scene, *, pictures: bool = True) -> None:
         """Show `scene`; without `pictures` the loss alone, and the rest as it is."""
+        for _ in self.updating(scene, pictures=pictures):
+            pass
+
+    def updating(self, scene: Scene, *, pictures: bool = True) -> Iterator[None]:
+        """`update` view by view."""
+        self.render()
         self._scene, self._pictures = scene, pictures
         for view in self.shown:
+            yield
             if pictures or isinstance(view, Loss):
                 view.update(scene)
 
@@ -103,6 +115,7 @@ class Quarters:
         if name in self._names:
             self._names[self._names.index(name)] = before
         self._names[quarter] = name
+        self.render()
         self._arrange()
         view = self._views[name]
         if self._scene is not None and (self._pictures or isinstance(view, Loss)):

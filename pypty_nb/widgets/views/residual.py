@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.views.parts import beside, row, side
 from pypty_nb.widgets.views.pick import Pick
 from pypty_nb.widgets.views.scanpicture import ScanPicture
@@ -25,12 +25,10 @@ class Residual(View):
 
     def _make(self) -> None:
         self._scan = ScanPicture(self.stage, self._say)
-        words = ipywidgets.HTML(
-            "Per scan point: how far model and data are apart, against the mean. Click one to see its patterns."
-        )
+        words = bare.HTML("Per scan point: how far model and data are apart, against the mean. Click one to see its patterns.")
         words.add_class("pn-help")
         self._pick = Pick(self.stage)
-        self._numbers = ipywidgets.HTML()
+        self._numbers = bare.HTML()
         self._numbers.add_class("pn-numbers")
         fit = ipywidgets.Button(description="Fit", tooltip="Show all of the picture")
         fit.on_click(lambda _button: self._scan.picture.fit())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 
 #: Names at the lines' ends keep this share of the height from one another.
 _APART = 0.13
@@ -36,7 +36,7 @@ class SmallPlot:
 
     def __init__(self, title: str, tier: str, *, log: bool = False):
         self._title, self._log = title, log
-        self._html = ipywidgets.HTML()
+        self._html = bare.HTML()
         self._html.add_class("pn-small")
         self._html.add_class(tier)
 

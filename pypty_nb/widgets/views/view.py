@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 
 from pypty_nb.records import EpochReport
-from pypty_nb.widgets import text
+from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.views.alone import Alone, Shown
 from pypty_nb.widgets.views.stage import Stage
 from pypty_nb.workspace import Scene, scene_of
@@ -100,7 +100,7 @@ class View(Standing):
     title = ""
 
     def __init__(self, run: Any = None, *, stage: Stage | None = None):
-        name = ipywidgets.HTML(text.escape(self.title))
-        self.head = ipywidgets.Box([name])
+        name = bare.HTML(text.escape(self.title))
+        self.head = bare.Box([name])
         self.head.add_class("pn-vt")
         super().__init__(run, stage)
