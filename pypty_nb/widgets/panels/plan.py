@@ -40,7 +40,8 @@ class PlanPanel:
         self._watched: tuple[Path | None, bool] = None, False
         self.which = toggle([("Pictures", "pictures"), ("What happens when", "plan")], "plan", "In the middle")
         self._count, self._rows = heading("", "pn-now m s"), ipywidgets.HTML()
-        self._course, self._help = heading("", "pn-course"), heading("", "pn-about")
+        self._course, self._help = ipywidgets.HTML(), heading("", "pn-about")
+        self._course.add_class("pn-course")
         self._here = ipywidgets.HTML()
         head = boxed(ipywidgets.HBox, "pn-vh", heading("What happens when", "pn-vt"), self._count)
         self._centre = boxed(ipywidgets.VBox, "pn-plan", head, self._rows, self._course, self._help, self._here)
