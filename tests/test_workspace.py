@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from pypty_nb.data import DataError
 from pypty_nb.params import ParameterError, Preset, same, starts
+from pypty_nb.records import EpochReport
 from pypty_nb.workspace import Workspace
 from pypty_nb.workspace.arrays import split
 from pypty_nb.workspace.opening import defaults_for_other_data
@@ -269,3 +271,18 @@ def test_a_start_leaves_virtual_detectors_their_loss(workspace: Workspace) -> No
 def test_an_unknown_start(workspace: Workspace) -> None:
     with pytest.raises(ParameterError, match="there are default"):
         workspace.use_start("best")
+
+
+def test_a_run_of_the_page_names_every_constraint(tiny: Preset, tmp_path: Path) -> None:
+    reports: list[EpochReport] = []
+    workspace = Workspace(tmp_path, lambda state: None, reports.append)
+    workspace.preset.update(dict(tiny.items()) | {"phase_norm_weight": 0.2, "epoch_max": 3})
+
+    async def use() -> None:
+        await workspace.start()
+
+    asyncio.run(use())
+    assert workspace.preset.save_loss_log == 1 and not workspace.preset.is_changed("save_loss_log")
+    header = (tmp_path / "runs" / "001" / "loss.csv").read_text().splitlines()[0]
+    assert "Constraints contribution" not in header
+    assert reports and all(len(report.terms) == 2 and "Constraints contribution" not in report.terms for report in reports)

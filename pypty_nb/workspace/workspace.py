@@ -257,7 +257,11 @@ class Workspace:
         return self._begin(quick_look(preset).frozen(), folder, preset)
 
     def _begin(self, preset: Preset, folder: Path, full: Preset | None = None) -> asyncio.Task[None]:
-        task = self.runner.start(preset, folder, full)
+        logged = preset.copy()
+        if preset.save_loss_log:
+            # a column a constraint: the views name each one's share, and know it from the log
+            logged.update(save_loss_log=2)
+        task = self.runner.start(logged.frozen(), folder, full)
         self.steering.begin(preset)
         self._quick = folder if full is not None else None
         return task
