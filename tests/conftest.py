@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 
 from pypty_nb import Preset
 from pypty_nb.engine import simulate
-from tests.browser import browser, end_runs, leave, open_page, site
+from tests.browser import REPOSITORY, browser, end_runs, leave, open_page, site
 
 # fixtures of the whole session, here so that all browser tests share one server and one browser
 __all__ = ["browser", "site"]
@@ -19,10 +22,21 @@ __all__ = ["browser", "site"]
 EPOCHS = 6
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let every process that a test starts import this checkout, and compute with the same machine code as the tests.
+
+    What is compiled in a process depends in its last digits on what was compiled there before; what comes from disk does not.
+    """
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
+    subprocess.run([sys.executable, "-m", "tests.warm"], cwd=REPOSITORY, check=True)
+
+
 @pytest.fixture
 def tiny() -> Preset:
     """25 noisy patterns of 16 × 16 px, as an array, and six epochs to reconstruct them in double precision."""
-    return _tiny().copy()
+    return smallest()
 
 
 @pytest.fixture
@@ -32,6 +46,11 @@ def tiny_file(tiny: Preset, tmp_path: Path) -> Path:
         file["data"] = tiny.dataset
     tiny.update(dataset=None, data_path=str(tmp_path / "patterns.h5"))
     return tiny.to_json(tmp_path / "preset.json")
+
+
+def smallest() -> Preset:
+    """The same, for whom no fixture is at hand."""
+    return _tiny().copy()
 
 
 @cache
