@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from pypty_nb import run_ptychography
 from pypty_nb.engine import simulate
 from pypty_nb.runs import RunFolder
-from tests.browser import PATIENCE_MS, Site, button, end_runs, leave, open_page, served
+from tests.browser import PATIENCE_MS, Site, button, chromium, leave, open_page, served
 from tests.conftest import _tiny
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
@@ -30,8 +31,16 @@ def run_demo(page, epochs: str) -> None:
     expect(page.locator(".pn-state")).to_contain_text(f"Finished, {epochs} epochs", timeout=4 * PATIENCE_MS)
 
 
-def test_a_run_is_in_the_ledger_and_its_pictures_on_disk(browser, site: Site):
-    end_runs(site.root)  # of other tests, which the page would take up
+@pytest.fixture
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A project of its own: the other tests' has runs."""
+    chromium()
+    with served(tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("jupyter")) as site:
+        yield site
+
+
+def test_a_run_is_in_the_ledger_and_its_pictures_on_disk(browser, empty: Site):
+    site = empty
     page, record = open_page(browser, site)
     button(page, "Open demonstration").click()
     page.get_by_text("Demonstration: a simulated specimen.").wait_for(timeout=PATIENCE_MS)

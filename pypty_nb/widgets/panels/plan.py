@@ -16,7 +16,7 @@ from pypty_nb.widgets.panels.fieldhelp import described
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.steps import STEPS
 from pypty_nb.widgets.views.parts import toggle
-from pypty_nb.workspace import Phase, RunState
+from pypty_nb.workspace import RunState
 from pypty_nb.workspace.plan import plan
 
 _FIRST = "update_obj"
@@ -85,7 +85,7 @@ class PlanPanel:
         """Show the pictures of another run than before, whatever was chosen; where there is none, the plan."""
         before, self._watched = self._watched, (state.folder, state.busy)
         if before[0] != state.folder or (state.busy and not before[1]):
-            self.which.value = "plan" if state.phase is Phase.IDLE else "pictures"
+            self.which.value = "plan" if state.folder is None else "pictures"
 
     def _go(self, name: str, go_to: Callable[[str], None]) -> None:
         # a name comes from the browser
