@@ -122,6 +122,14 @@ def open_page(browser, site: Site, query: str = "", width: int = 1366, height: i
     return page, record
 
 
+def open_step(page, title: str) -> None:
+    """Open the step `title`, such as "5 Optimise", and wait until it is there."""
+    page.get_by_role("button", name=title).click()
+    # the results are headed by the run that is looked at
+    head = re.compile(r"^(Results|Run \S+)$") if "Results" in title else title[2:]
+    page.locator(".pn-title", has_text=head).first.wait_for(timeout=PATIENCE_MS)
+
+
 def end_runs(root: Path) -> None:
     """End what is under way: a run is a process of its own, which neither the page's end nor the server's ends."""
     jobs = Jobs(root)

@@ -12,7 +12,7 @@ import pytest
 
 from pypty_nb.params import Preset
 from pypty_nb.runs import RunFolder
-from tests.browser import PATIENCE_MS, Site, button, chromium, leave, open_page
+from tests.browser import PATIENCE_MS, Site, button, chromium, leave, open_page, open_step
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
@@ -25,13 +25,6 @@ LOSS = re.compile(r"data loss ([\d\u202f.e+−-]+)")
 def open_demo(page) -> None:
     button(page, "Open demonstration").click()
     page.get_by_text("Demonstration: a simulated specimen.").wait_for(timeout=PATIENCE_MS)
-
-
-def open_step(page, title: str) -> None:
-    page.get_by_role("button", name=title).click()
-    # the results are headed by the run that is looked at
-    head = re.compile(r"^(Results|Run \S+)$") if "Results" in title else title[2:]
-    page.locator(".pn-title", has_text=head).first.wait_for(timeout=PATIENCE_MS)
 
 
 def readout(page) -> str:

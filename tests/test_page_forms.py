@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 
 from pypty_nb.params import Preset, Schedule, same
-from tests.browser import PATIENCE_MS, Site, button, leave, open_page
+from tests.browser import PATIENCE_MS, Site, button, leave, open_page, open_step
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 
-def open_step(page, title: str, *, expert: bool = False) -> None:
-    page.get_by_role("button", name=title).click()
-    page.locator(".pn-title", has_text=title[2:]).first.wait_for(timeout=PATIENCE_MS)
-    if expert:
-        page.locator(".pn-form").get_by_role("button", name="Expert", exact=True).click()
+def open_all(page, title: str) -> None:
+    """Open a step with all its fields."""
+    open_step(page, title)
+    page.locator(".pn-form").get_by_role("button", name="Expert", exact=True).click()
 
 
 def field(page, label: str):
@@ -62,7 +61,7 @@ def test_a_field_of_every_kind_there_and_back(page, site: Site):
     step = ""
     for title, label, typed, _, _ in TYPED:
         if title != step:
-            open_step(page, title, expert=True)
+            open_all(page, title)
             step = title
         put(page, label, typed)
         expect(field(page, label)).to_have_class(CHANGED, timeout=PATIENCE_MS)
@@ -168,7 +167,7 @@ def test_an_array_is_loaded_and_cleared(page, site: Site):
     (site.root / "sub").mkdir(exist_ok=True)
     np.save(site.root / "sub" / "probe.npy", np.ones((16, 16, 2)) * np.exp(1j * np.arange(16)[:, None, None]))
     np.save(site.root / "sub" / "line.npy", np.ones(5))
-    open_step(page, "4 Probe and object", expert=True)
+    open_all(page, "4 Probe and object")
     box = field(page, "Initial probe")
     box.get_by_role("button", name="Load").click()
     line = box.get_by_placeholder("file.npy or file.h5:dataset")

@@ -13,8 +13,8 @@ import pytest
 
 from pypty_nb.runs import Follower, RunFolder
 from pypty_nb.workspace import Jobs
-from tests.browser import PATIENCE_MS, Site, button, leave, open_page, served
-from tests.test_page import open_demo, open_step, readout, wait_for_epoch
+from tests.browser import PATIENCE_MS, Site, button, leave, open_page, open_step, served
+from tests.test_page import open_demo, readout, wait_for_epoch
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
