@@ -170,7 +170,7 @@ def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_only_what_python_calls_is_kept_on_disk() -> None:
-    """A kernel compiled around one that was read from disk has other last digits, and a resumed run would have them too."""
+    """Of one piece, so that a process finds either all of it there or nothing."""
     compiled = {
         name: value for module in (kernels, transforms) for name, value in vars(module).items() if hasattr(value, "py_func")
     }

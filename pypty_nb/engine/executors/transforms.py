@@ -18,8 +18,7 @@ from numba.extending import intrinsic
 from pypty_nb.engine.executors.axes import RADICES
 from pypty_nb.engine.executors.lanes import Complex, Field, Lanes, Memory, Place, dft, entry, number, transposed
 
-#: Only what Python calls is kept on disk (`CACHED`): a function that finds one it calls there is not optimised with it,
-#: and gives other last digits than where both were compiled at once.
+#: Only what Python calls is kept on disk (`CACHED`): one file holds all of a precision, and none is compiled around another.
 OPTIONS: dict[str, Any] = {
     "nogil": True,
     "fastmath": {"nsz", "contract", "arcp", "reassoc"},
