@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,20 @@ def _why_not(path: Path, error: OSError) -> str:
 
 
 @contextmanager
+def opening(path: Path) -> Iterator[Any]:
+    """The file at `path`, which stays open for what is made of it, and is closed where that fails.
+
+    Raises
+    ------
+    DataError
+        As `opened`.
+    """
+    with ExitStack() as failed:
+        yield failed.enter_context(opened(path))
+        failed.pop_all()
+
+
+@contextmanager
 def peeked(path: Path) -> Iterator[Any]:
     """The file at `path` for a glance at whose it is; None where it cannot be opened, which is said elsewhere."""
     try:
@@ -103,8 +117,7 @@ def open_hdf5(
     DataError
         Where it is no HDF5 file, or holds none or several arrays that could be patterns; the message lists them.
     """
-    file = opened(path)
-    try:
+    with opening(path) as file:
         holder, name, access = _access(chosen(file, path, stated, pick))
         # anew, since a dataset that is open keeps the cache it has
         found = h5py.Dataset(h5d.open(holder.id, name, access))
@@ -115,9 +128,6 @@ def open_hdf5(
             _gather(describe, file, found, facts)
         _gather(attributes, file, found, facts)
         return HDF5Dataset(file, found, str(path), stated, axes, facts)
-    except BaseException:
-        file.close()
-        raise
 
 
 def chosen(file: Any, path: Path, stated: Stated, pick: Pick | None) -> Any:

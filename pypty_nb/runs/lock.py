@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -45,15 +46,12 @@ class FolderLock:
             raise _locked(folder) from None
         except OSError as error:
             raise RunFolderError(f"the output folder {folder} cannot be written: {error.strerror or error}") from error
-        try:
-            holder = _elsewhere(folder)
-        except BaseException:
-            self.release()
-            raise
-        if holder is not None:
-            self.release()
-            raise _locked(folder, holder)
-        sweep(folder)
+        with ExitStack() as failed:
+            failed.callback(self.release)
+            if (holder := _elsewhere(folder)) is not None:
+                raise _locked(folder, holder)
+            sweep(folder)
+            failed.pop_all()
 
     def release(self) -> None:
         """Let others write the folder."""

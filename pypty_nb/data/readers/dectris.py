@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from pypty_nb.data.dataset import DataError, Dataset, Stated, one_line
-from pypty_nb.data.hdf5 import HDF5Dataset, arrays, opened, peeked, register_filters, value_at
+from pypty_nb.data.hdf5 import HDF5Dataset, arrays, opening, peeked, register_filters, value_at
 from pypty_nb.data.metadata import Facts
 
 FORMAT = "DECTRIS master"
@@ -28,16 +28,12 @@ def recognises(path: Path) -> bool:
 
 def open_file(path: Path, stated: Stated) -> Dataset:
     """Open the frames that the master at `path` links to, one file after the other."""
-    file = opened(path)
-    try:
+    with opening(path) as file:
         source = Joined([_linked(file, path, name) for name in sorted(file["entry/data"])])
         facts = Facts()
         _microscope(path, facts)
         _detector(file, facts)
         return HDF5Dataset(file, source, str(path), stated, None, facts)
-    except BaseException:
-        file.close()
-        raise
 
 
 class Joined:

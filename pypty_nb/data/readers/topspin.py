@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from pypty_nb.data.dataset import DataError, Dataset, Stated
-from pypty_nb.data.hdf5 import HDF5Dataset, opened, text, value_at
+from pypty_nb.data.hdf5 import HDF5Dataset, opening, text, value_at
 from pypty_nb.data.metadata import Facts
 
 FORMAT = "TopSpin"
@@ -20,8 +20,7 @@ ENDINGS = (".app5",)
 
 def open_file(path: Path, stated: Stated) -> Dataset:
     """Open the series of patterns in `path`."""
-    file = opened(path)
-    try:
+    with opening(path) as file:
         series = {name: group for name, group in _series(file).items() if stated.dataset in (None, name)}
         if len(series) != 1:
             listed = f"; say which is meant by dataset: {', '.join(series)}" if series else ""
@@ -31,9 +30,6 @@ def open_file(path: Path, stated: Stated) -> Dataset:
         with suppress(ElementTree.ParseError, KeyError, TypeError, ValueError):
             _describe(group, facts)
         return HDF5Dataset(file, _Frames(group), str(path), stated, None, facts)
-    except BaseException:
-        file.close()
-        raise
 
 
 class _Frames:
