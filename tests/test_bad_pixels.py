@@ -11,21 +11,10 @@ from pypty_nb import Preset, Reconstruction, evaluate
 from pypty_nb.data.preprocess import Preprocessing
 from pypty_nb.engine import PatternModel
 from pypty_nb.workspace.patterns import PatternReader
-from tests.test_model import COUNT, N, assert_gradients, problem
+from tests.test_model import COUNT, PLAIN, N, assert_gradients, problem
 from tests.test_reconstruction import small
 
 BAD = np.array([[0, 3], [5, 5], [6, 5], [11, 11]])
-PLAIN = {
-    "static_background": 0,
-    "beam_current": None,
-    "aberrations_array": [[0.0]],
-    "aberration_marker": None,
-    "update_static_background": 0,
-    "update_beam_current": 0,
-    "update_aberrations_array": 0,
-    "update_tilts": 0,
-    "tilts": np.zeros((1, 6)),
-}
 NEAR = {"recon_type": "near_field", "defocus_array": [250.0]}
 SETTINGS = [
     {},

@@ -15,20 +15,7 @@ from pypty_nb.engine.executors.serial import Serial, Sums
 from pypty_nb.engine.losses import available
 from pypty_nb.engine.model import Model
 from pypty_nb.params import Preset
-from tests.test_model import problem
-
-PLAIN = {
-    "static_background": 0,
-    "beam_current": None,
-    "aberrations_array": [[0.0]],
-    "aberration_marker": None,
-    "update_static_background": 0,
-    "update_beam_current": 0,
-    "update_aberrations_array": 0,
-    "update_tilts": 0,
-    "tilts": np.zeros((1, 6)),
-}
-
+from tests.test_model import PLAIN, problem
 
 TOLERANCE = {"double": 2e-12, "single": 2e-4}
 

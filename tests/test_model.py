@@ -30,6 +30,19 @@ OFF = dict.fromkeys(REFINED.values(), 0) | {"update_probe_pos": 1}
 #: A step for central differences in each array's own unit.
 STEPS = {"tilts": 1e-7, "aberrations_array": 1e-3}
 
+#: Settings that leave object, probe and positions alone to be refined: what the compiled kernel takes.
+PLAIN = {
+    "static_background": 0,
+    "beam_current": None,
+    "aberrations_array": [[0.0]],
+    "aberration_marker": None,
+    "update_static_background": 0,
+    "update_beam_current": 0,
+    "update_aberrations_array": 0,
+    "update_tilts": 0,
+    "tilts": np.zeros((1, 6)),
+}
+
 
 def problem(**settings: Any) -> dict[str, Any]:
     """A random generic point: nothing flat, nothing real, positions between pixels, every array refined."""

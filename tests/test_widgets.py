@@ -505,7 +505,7 @@ def test_the_demo_starts_by_itself(tmp_path: Path):
         await until(lambda: runner.state.epoch >= 2, 120)
         page._bridge._heard(page._bridge, {"key": " "}, [])
         await until(lambda: runner.state.phase is Phase.PAUSED, 60)
-        page._act()
+        page._driving.act()
         runner.stop()
         await until(lambda: not runner.state.busy, 60)
         assert runner.state.phase is Phase.STOPPED
@@ -518,7 +518,7 @@ def test_what_stops_a_run_is_said(tmp_path: Path):
     async def main() -> None:
         page = app(tmp_path)
         page.workspace.preset.update(dataset=np.zeros((4, 8, 8), np.uint8), output_folder="../elsewhere")
-        page._act()
+        page._driving.act()
         await asyncio.sleep(0)
         said = page._bottom._note.value
         assert "outside the project folder" in said

@@ -21,6 +21,7 @@ from pypty_nb.runs import Change
 from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.company import Company
+from pypty_nb.widgets.driving import Driving
 from pypty_nb.widgets.forms import Forms
 from pypty_nb.widgets.frames import Frames
 from pypty_nb.widgets.host import Host
@@ -39,14 +40,13 @@ from pypty_nb.widgets.panels import (
 )  # fmt: skip
 from pypty_nb.widgets.panels.calibrate import CalibratePanel
 from pypty_nb.widgets.panels.check import CheckPanel
-from pypty_nb.widgets.panels.chosen import PROMOTE, PROMOTED
 from pypty_nb.widgets.panels.journal import JournalList
 from pypty_nb.widgets.panels.measuring import Measuring
 from pypty_nb.widgets.panels.orient import OrientPanel
 from pypty_nb.widgets.panels.plan import PlanPanel
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import Status, status
-from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing, unmeasured
+from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.theme import style
 from pypty_nb.widgets.views import Quarters, Stage
@@ -123,19 +123,20 @@ class App(bare.VBox):
 
     # ---- putting it together
     def _make_panels(self) -> None:
-        self._top = TopBar(
-            lambda: self._tasks.soon(self._act),
-            lambda: self._tasks.soon(self._tell_run, self.workspace.runner.stop),
-            lambda: self._tasks.start(self._abort),
-        )
         self._rail = Rail(_TITLES, lambda index: self._tasks.soon(self.open_step, index), self._set_images)
         self._bottom = BottomBar()
+        self._driving = Driving(self.workspace, self._tasks, self._bottom, self._why_off, self._forget_run, self._to_pictures)
+        self._top = TopBar(
+            lambda: self._tasks.soon(self._driving.act),
+            lambda: self._tasks.soon(self._driving.stop),
+            lambda: self._tasks.start(self._driving.abort),
+        )
         self._company = Company(self.workspace, self._tasks, self._bottom, self._watch, self._locked)
         stage = Stage(self._bridge)
         stage.on_failure = self._failed
         page = Page(
-            self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._quick_look, self._promote,
-            self._company.watch,
+            self.workspace, self._tasks, stage, self._bottom, self._log, self._show_all, self._driving.quick_look,
+            self._driving.promote, self._company.watch,
         )  # fmt: skip
         self._runs, measuring = KnownRuns(page), Measuring(page)
         self._data, self._results = DataPanel(page), LazyPanel(partial(ResultsPanel, page, self._runs))
@@ -198,7 +199,7 @@ class App(bare.VBox):
     # ---- what a person does
     def _key(self, key: str) -> None:
         if key == " ":
-            self._act()
+            self._driving.act()
         elif key in VIEW_KEYS:
             self._quarters.key(key)
         elif key == "b":
@@ -223,68 +224,17 @@ class App(bare.VBox):
         except ParameterError as error:
             self._failed(error)
 
-    def _act(self) -> None:
-        """What the slot button says."""
-        runner = self.workspace.runner
-        if runner.state.phase is Phase.RUNNING:
-            self._tell_run(runner.pause)
-        elif runner.state.phase is Phase.PAUSED:
-            self._tell_run(runner.resume)
-        elif runner.state.phase is Phase.LOST:
-            self._resume()
-        else:
-            self._run_again()
-
-    def _run_again(self) -> None:
-        if not self.workspace.runner.state.busy and not self._why_off():
-            self._run()
-
-    def _resume(self) -> None:
-        """Go on with the run that has ended early."""
-        if not self.workspace.runner.state.busy:
-            self._begin(self.workspace.resume)
-
-    def _quick_look(self) -> None:
-        if not self.workspace.runner.state.busy and not self._why_off():
-            self._run(quick=True)
-
-    async def _promote(self, run: str) -> None:
-        """Run in full from where a quick look ended."""
-        preset = await asyncio.to_thread(self.workspace.promoted, run)
-        if not self.workspace.runner.state.busy:
-            self._begin(partial(self.workspace.start_promoted, preset))
-
-    def _take_on(self, run: str) -> None:
-        self._tasks.start(partial(self._promote, run))
-
-    def _run(self, *, quick: bool = False) -> None:
-        self._begin(partial(self.workspace.start, quick=quick))
-        if missing := unmeasured(self.workspace.preset):
-            self._bottom.warn(f"Run as it is: {missing}. Steps 2 and 3 measure them; the picture has no scale until then")
-
-    def _begin(self, begin: Callable[[], object]) -> None:
-        self._reports = Reports()
-        self._bottom.clear()
-        if self._tell_run(begin) and self._panels[self._step].centre() is not None:
-            self.open_step(_OPTIMISE)
-
-    def _tell_run(self, command: Callable[[], object]) -> bool:
-        """Tell the run something; whether that was possible."""
-        try:
-            command()
-        except (ValueError, OSError) as error:
-            self._failed(error)
-            return False
-        return True
-
-    async def _abort(self) -> None:
-        if (ending := self.workspace.runner.abort()) is not None:
-            await ending
-
     async def _take_up(self, demo: bool) -> None:
         """Show the run that is under way in the project folder; where there is none, begin the demonstration if asked to."""
         if not await self._company.take_up() and demo and await self._data.open_demo():
-            self._act()
+            self._driving.act()
+
+    def _forget_run(self) -> None:
+        self._reports = Reports()
+
+    def _to_pictures(self) -> None:
+        if self._panels[self._step].centre() is not None:
+            self.open_step(_OPTIMISE)
 
     def _watch(self, folder: Path, preset: Preset, changes: Sequence[Change], *, stay: bool) -> None:
         """Show a run that is there already; with `stay` without leaving the step."""
@@ -360,15 +310,13 @@ class App(bare.VBox):
         """All of that but the steps' marks, which the epochs of a run do not change: cheap, since every frame does it."""
         state = self.workspace.runner.state
         why, says = self._why_off(), self._status(state)
-        can_act = state.phase in {Phase.RUNNING, Phase.PAUSED} if state.busy else not why or state.phase is Phase.LOST
+        can_act = self._driving.can_act(state, why)
         can_stop = state.busy and state.phase is not Phase.STOPPING
         self._top.show_state(says, can_act=can_act, can_stop=can_stop, can_abort=state.busy)
         self._top.show_name(self.workspace.root, self.workspace.name, self.workspace.modified)
         self._show_bottom(state, says)
         self._bottom.show_reason(*(("", None) if state.busy else (why, self._to_correct())))
-        self._show_way(state)
-        quick = self.workspace.quick_look_done
-        self._bottom.show_next(PROMOTED if quick else "", PROMOTE if quick else "", lambda: self._take_on(quick))
+        self._driving.show(state, why)
         self._forms.show_run(busy=state.busy, epoch=state.epoch)
         self._journal.show(self._reports.journal.entries, self.workspace.steering.planned.values())
         moment = self._moment()
@@ -380,16 +328,6 @@ class App(bare.VBox):
         state = self.workspace.runner.state
         rows = {"State": self._status(state).words, **self._reports.rows()}
         return Moment(self.workspace.preset, self.workspace.opened, state, self._locked(), rows)
-
-    def _show_way(self, state: RunState) -> None:
-        """Offer what the slot button does not: another run where it resumes, to resume where it runs anew."""
-        early = state.epoch < state.epoch_max and state.epoch > state.epoch_first
-        if state.phase is Phase.LOST and not self._why_off():
-            self._bottom.show_way("Run again", lambda: self._tasks.soon(self._run_again))
-        elif state.phase in {Phase.STOPPED, Phase.FAILED} and early:
-            self._bottom.show_way(f"Resume from epoch {state.epoch + 1}", lambda: self._tasks.soon(self._resume))
-        else:
-            self._bottom.show_way("")
 
     def _locked(self) -> bool:
         return self.workspace.runner.state.busy or self._data.reading

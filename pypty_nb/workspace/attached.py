@@ -14,6 +14,7 @@ from pypty_nb.records import EpochReport
 from pypty_nb.runs import Change, Changes, Follower, Phase, RunFolder, RunState, Update, send
 from pypty_nb.workspace.jobs import Jobs
 from pypty_nb.workspace.runner import Answer
+from pypty_nb.workspace.steered import Steered
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ _LOOK_S = 0.2
 _LOOK_IN_QUEUE_S = 0.5
 
 
-class Attached:
+class Attached(Steered):
     """Starts runs as processes and watches one at a time without blocking the event loop.
 
     What it watches goes on when it looks away: `detach`, a closed page, an ended kernel change nothing for the run.
@@ -143,20 +144,6 @@ class Attached:
             return None
         self._aborting = asyncio.get_running_loop().create_task(asyncio.to_thread(self.jobs.abort, folder))
         return self._aborting
-
-    def change(self, values: Mapping[str, Any]) -> str:
-        """Set parameters from the next epoch on, all or none; gives the id under which `on_answer` tells of it.
-
-        Raises
-        ------
-        ParameterError
-            Where no run is under way, or a value is none that can be set during a run.
-        """
-        return self._send("change", values)
-
-    def undo(self) -> str:
-        """Go back to the state before the last change; gives the id under which `on_answer` tells of it."""
-        return self._send("undo")
 
     async def until(self, condition: Callable[[RunState], object]) -> RunState:
         """Wait until `condition` holds for the state of the run that is watched; gives that state.

@@ -12,13 +12,14 @@ from typing import Any
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import Hooks, Phase, RecordedRun, RunState, send
+from pypty_nb.workspace.steered import Steered
 
 Answer = Mapping[str, Any]
 #: How often a paused run looks for commands from elsewhere.
 _LOOK_S = 0.25
 
 
-class Runner:
+class Runner(Steered):
     """Runs one reconstruction at a time without blocking the event loop.
 
     Parameters
@@ -80,20 +81,6 @@ class Runner:
             if self._recorded is not None:
                 self._recorded.stop_soon()
             self._go.set()
-
-    def change(self, values: Mapping[str, Any]) -> str:
-        """Set parameters from the next epoch on, all or none; gives the id under which `on_answer` tells of it.
-
-        Raises
-        ------
-        ParameterError
-            Where no run is under way, or a value is none that can be set during a run.
-        """
-        return self._send("change", values)
-
-    def undo(self) -> str:
-        """Go back to the state before the last change; gives the id under which `on_answer` tells of it."""
-        return self._send("undo")
 
     def _send(self, word: str, values: Mapping[str, Any] | None = None) -> str:
         if self._recorded is None or self.state.folder is None:

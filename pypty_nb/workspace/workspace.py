@@ -257,11 +257,7 @@ class Workspace:
         return self._begin(quick_look(preset).frozen(), folder, preset)
 
     def _begin(self, preset: Preset, folder: Path, full: Preset | None = None) -> asyncio.Task[None]:
-        logged = preset.copy()
-        if preset.save_loss_log:
-            # a column a constraint: the views name each one's share, and know it from the log
-            logged.update(save_loss_log=2)
-        task = self.runner.start(logged.frozen(), folder, full)
+        task = self.runner.start(_logged(preset), folder, full)
         self.steering.begin(preset)
         self._quick = folder if full is not None else None
         return task
@@ -318,7 +314,7 @@ class Workspace:
         made: list[str] = []
         for half in halves(self.confined(ledger.preset(run))):
             folder = self.next_folder(half)
-            self.jobs.start(half, folder)
+            self.jobs.start(_logged(half), folder)
             made.append(folder.name)
         ledger.pair(made[0], made[1], run)
         return made[0], made[1]
@@ -403,3 +399,12 @@ class Workspace:
         """The folder of the run under way or just ended."""
         folder = self.runner.state.folder
         return RunFolder(folder) if folder is not None else None
+
+
+def _logged(preset: Preset) -> Preset:
+    """`preset` with a column in ``loss.csv`` for each constraint: the views name their shares, and know them from the log."""
+    if not preset.save_loss_log:
+        return preset
+    logged = preset.copy()
+    logged.update(save_loss_log=2)
+    return logged.frozen()
