@@ -130,6 +130,29 @@ def open_step(page, title: str) -> None:
     page.locator(".pn-title", has_text=head).first.wait_for(timeout=PATIENCE_MS)
 
 
+def open_demo(page) -> None:
+    """Open the demonstration."""
+    page.get_by_role("button", name="Open demonstration", exact=True).click()
+    page.get_by_text("Demonstration: a simulated specimen.").wait_for(timeout=PATIENCE_MS)
+
+
+def set_field(page, name: str, value: str) -> None:
+    """Type `value` into the field called `name`, once it can be typed into."""
+    field = page.get_by_role("textbox", name=name)
+    field.fill(value)
+    field.press("Tab")
+
+
+def begin_long_run(page) -> None:
+    """Run the demonstration for 5000 epochs, with so many modes that it does not converge before a test is done with it."""
+    open_demo(page)
+    for step, name, value in (("4 Probe and object", "Hermite modes", "2, 2"), ("5 Optimise", "Epochs", "5000")):
+        open_step(page, step)
+        set_field(page, name, value)
+        page.locator(".pn-field.is-changed", has_text=name).first.wait_for(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Run", exact=True).click()
+
+
 def end_runs(root: Path) -> None:
     """End what is under way: a run is a process of its own, which neither the page's end nor the server's ends."""
     jobs = Jobs(root)
@@ -146,6 +169,16 @@ def leave(page) -> None:
         page.get_by_role("button", name=re.compile("^(Run|Run again|Resume)$")).wait_for(timeout=PATIENCE_MS)
     page.goto("about:blank")
     page.close()
+
+
+def what_is_seen(page) -> str:
+    """The words of the page's bars and column, for a report of what went wrong."""
+    try:
+        bars = [page.locator(bar).inner_text(timeout=2000) for bar in (".pn-top", ".pn-bot", ".pn-form")]
+        return "\n--\n".join(re.sub(r"\s*\n\s*", " | ", words) for words in bars)
+    # of a page that is gone, or stuck, nothing else can be told
+    except Exception as error:  # noqa: BLE001
+        return f"{page.url}: {error}"
 
 
 def _hear(record: Record, message) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from pypty_nb import Preset
 from pypty_nb.engine import simulate
-from tests.browser import REPOSITORY, browser, end_runs, leave, open_page, site
+from tests.browser import REPOSITORY, browser, end_runs, leave, open_page, site, what_is_seen
 
 # fixtures of the whole session, here so that all browser tests share one server and one browser
 __all__ = ["browser", "site"]
@@ -94,6 +94,17 @@ def page(browser, site):
     end_runs(site.root)
     assert record.foreign(site) == []
     assert record.complaints == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Beside a browser test that failed, what the open pages say: a time that ran out tells nothing by itself."""
+    report = yield
+    if report.when == "call" and report.failed and item.get_closest_marker("browser"):
+        chrome = getattr(item, "funcargs", {}).get("browser")
+        for number, page in enumerate((page for context in chrome.contexts for page in context.pages) if chrome else ()):
+            report.sections.append((f"page {number}", what_is_seen(page)))
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

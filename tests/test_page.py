@@ -12,7 +12,7 @@ import pytest
 
 from pypty_nb.params import Preset
 from pypty_nb.runs import RunFolder
-from tests.browser import PATIENCE_MS, Site, button, chromium, leave, open_page, open_step
+from tests.browser import PATIENCE_MS, Site, begin_long_run, button, chromium, leave, open_demo, open_page, open_step
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
@@ -20,11 +20,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 EPOCH = re.compile(r"Epoch (\d+) of")
 LOSS = re.compile(r"data loss ([\d\u202f.e+−-]+)")
-
-
-def open_demo(page) -> None:
-    button(page, "Open demonstration").click()
-    page.get_by_text("Demonstration: a simulated specimen.").wait_for(timeout=PATIENCE_MS)
 
 
 def readout(page) -> str:
@@ -88,13 +83,7 @@ def test_first_light(page, site: Site):
 def test_a_run_goes_on_without_its_page(browser, site: Site):
     """Reloaded in mid-run, the page shows the run going on, with its preset and its pictures."""
     page, record = open_page(browser, site)
-    open_demo(page)
-    open_step(page, "5 Optimise")
-    field = page.get_by_role("textbox", name="Epochs")
-    field.fill("900")
-    field.press("Tab")
-    page.get_by_text("modified").wait_for(timeout=PATIENCE_MS)
-    button(page, "Run").click()
+    begin_long_run(page)
     before, _ = wait_for_epoch(page, 3)
     page.reload()
     page.locator(".pn-app").first.wait_for(timeout=PATIENCE_MS)
@@ -103,7 +92,7 @@ def test_a_run_goes_on_without_its_page(browser, site: Site):
     # a page that is left in mid-run asks in vain for its kernel's end, and for what it was about to send
     record.complaints.clear()
     page.locator(".pn-pic canvas").first.wait_for(timeout=PATIENCE_MS)
-    assert "of 900" in readout(page)
+    assert "of 5000" in readout(page)
     expect(button(page, "Pause")).to_be_enabled(timeout=PATIENCE_MS)
     button(page, "Abort").click()
     button(page, "Really abort?").click()

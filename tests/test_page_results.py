@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from pypty_nb import run_ptychography
 from pypty_nb.engine import simulate
 from pypty_nb.runs import RunFolder
-from tests.browser import PATIENCE_MS, Site, button, chromium, leave, open_page, served
+from tests.browser import PATIENCE_MS, Site, button, chromium, leave, open_demo, open_page, served
 from tests.conftest import _tiny
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
@@ -42,8 +42,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def test_a_run_is_in_the_ledger_and_its_pictures_on_disk(browser, empty: Site):
     site = empty
     page, record = open_page(browser, site)
-    button(page, "Open demonstration").click()
-    page.get_by_text("Demonstration: a simulated specimen.").wait_for(timeout=PATIENCE_MS)
+    open_demo(page)
     run_demo(page, "8")
     page.get_by_role("button", name="7 Results").click()
     row = page.locator(".pn-run").first

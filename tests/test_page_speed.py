@@ -20,7 +20,7 @@ from pypty_nb.initialize import demo_preset
 from pypty_nb.params import Preset
 from pypty_nb.runs import Phase, RunFolder, send
 from pypty_nb.workspace import Jobs
-from tests.browser import PATIENCE_MS, Site, button, leave, open_page, served
+from tests.browser import PATIENCE_MS, Site, begin_long_run, button, leave, open_page, served
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
@@ -76,14 +76,7 @@ def test_the_page_is_soon_usable(browser, tmp_path_factory: pytest.TempPathFacto
 
 def test_a_click_is_soon_answered_while_a_run_works(page, site: Site):
     """Steps, levels and switches, clicked in turn; the page shows pictures of the run meanwhile."""
-    button(page, "Open demonstration").click()
-    page.get_by_text("Demonstration: a simulated specimen.").wait_for(timeout=PATIENCE_MS)
-    page.get_by_role("button", name="5 Optimise").click()
-    epochs = page.get_by_role("textbox", name="Epochs")
-    epochs.fill("900")
-    epochs.press("Tab")
-    page.get_by_text("modified").wait_for(timeout=PATIENCE_MS)
-    button(page, "Run").click()
+    begin_long_run(page)
     page.locator(".pn-pic canvas").first.wait_for(timeout=4 * PATIENCE_MS)
     clicks = [
         ("Expert", ".pn-form .pn-field:nth-child(14)"),

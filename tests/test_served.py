@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 import urllib.error
@@ -15,6 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from tornado.websocket import WebSocketClosedError
 
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.workspace import Workspace, server
@@ -54,6 +56,18 @@ def test_tokens_that_cannot_be_typed(token: str) -> None:
 def test_a_host_that_is_none() -> None:
     with pytest.raises(ParameterError, match="--host: 'no such host' is no address"):
         server.check_access("no such host", "")
+
+
+# ---- what its terminal shows
+def test_a_page_that_left_in_mid_message_needs_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """Only that: every other failure of the server is told."""
+    caplog.handler.addFilter(server.tells_more_than_a_closed_page)
+    for kind in (WebSocketClosedError, OSError):
+        try:
+            raise kind("seen")
+        except Exception:
+            logging.getLogger("asyncio").exception("Task exception was never retrieved")
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [OSError]
 
 
 # ---- paths

@@ -13,8 +13,8 @@ import pytest
 
 from pypty_nb.runs import Follower, RunFolder
 from pypty_nb.workspace import Jobs
-from tests.browser import PATIENCE_MS, Site, button, leave, open_page, open_step, served
-from tests.test_page import open_demo, readout, wait_for_epoch
+from tests.browser import PATIENCE_MS, Site, begin_long_run, button, leave, open_page, open_step, served, set_field
+from tests.test_page import readout, wait_for_epoch
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
@@ -23,20 +23,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 FIELD = "Wolfe c1"
 
 
-def run_demo(page, epochs: str = "5000") -> None:
-    open_demo(page)
-    open_step(page, "5 Optimise")
-    set_field(page, "Epochs", epochs)
-    expect(page.locator(".pn-field.is-changed", has_text="Epochs")).to_be_visible(timeout=PATIENCE_MS)
-    button(page, "Run").click()
+def run_demo(page) -> None:
+    begin_long_run(page)
     wait_for_epoch(page, 3)
-
-
-def set_field(page, name: str, value: str) -> None:
-    field = page.get_by_role("textbox", name=name)
-    expect(field).to_be_enabled(timeout=PATIENCE_MS)
-    field.fill(value)
-    field.press("Tab")
 
 
 def box(page, name: str):

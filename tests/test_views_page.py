@@ -13,8 +13,8 @@ import pytest
 from pypty_nb import run_ptychography
 from pypty_nb.params import Preset
 from pypty_nb.widgets import text
-from tests.browser import PATIENCE_MS, Site, button, chromium, leave, open_page, served
-from tests.test_page import open_demo, wait_for_epoch
+from tests.browser import PATIENCE_MS, Site, button, chromium, leave, open_demo, open_page, served
+from tests.test_page import wait_for_epoch
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_server import DEFAULT_STATIC_FILES_PATH
+from tornado.websocket import WebSocketClosedError
 from traitlets.config import Config
 
 from pypty_nb.params import ParameterError
@@ -76,8 +77,15 @@ def serve(page: Page) -> None:
     # a pair of ping times that tornado shortens, and the end of a kernel that a closing page asks for in vain: both usual
     for name in ("tornado.general", "tornado.access"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("asyncio").addFilter(tells_more_than_a_closed_page)
     arguments = [str(notebook()), "--template=pypty_nb"]
     Voila.launch_instance(argv=arguments if page.open_browser else [*arguments, "--no-browser"], config=settings(page))
+
+
+def tells_more_than_a_closed_page(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is about anything but a message that a page did not wait for, which is usual too."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, WebSocketClosedError)
 
 
 def settings(page: Page) -> Config:
