@@ -10,7 +10,10 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.ioloop import IOLoop
 from traitlets import Float, Unicode
 
-_IMPORTS = "--IPKernelApp.exec_lines=import pypty_nb.widgets"
+# the end of a kernel finds Jupyter's own tasks waiting, which is usual and would be told in the server's terminal at every page's
+# end; the end of a process by a signal or a crash is not silenced by this
+_QUIET_END = "import atexit, logging, warnings; atexit.register(logging.disable); atexit.register(warnings.simplefilter, 'ignore')"
+_FIRST = f"--IPKernelApp.exec_lines={_QUIET_END}; import pypty_nb.widgets"
 
 
 class ReadyKernels(AsyncMappingKernelManager):
@@ -36,7 +39,7 @@ class ReadyKernels(AsyncMappingKernelManager):
             IOLoop.current().call_later(self.pause, self._prepare)
             if (ready := await self._outcome(waiting)) is not None:
                 return ready
-        return await super().start_kernel(kernel_id=kernel_id, **kwargs)
+        return await super().start_kernel(kernel_id=kernel_id, **{"extra_arguments": [_FIRST]} | kwargs)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End a kernel nobody has used for long, but not the one that waits."""
@@ -46,7 +49,7 @@ class ReadyKernels(AsyncMappingKernelManager):
 
     def _prepare(self) -> None:
         if self._next is None:
-            start = super().start_kernel(cwd=self.folder or None, extra_arguments=[_IMPORTS])
+            start = super().start_kernel(cwd=self.folder or None, extra_arguments=[_FIRST])
             self._next = asyncio.ensure_future(start)
 
     async def _outcome(self, waiting: asyncio.Task[str]) -> str | None:
