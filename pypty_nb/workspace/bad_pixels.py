@@ -60,7 +60,8 @@ def can_replace(preset: Preset) -> bool:
 def replaced(workspace: Workspace, progress: Progress) -> Path:
     """Write a copy of the data file beside it, bad pixels the mean of their neighbours, and work on with the copy.
 
-    Axes are taken as they are stated, all else of the preset stays: the patterns are the same but for these pixels.
+    The copy is in single precision, since a mean is no whole number. Axes are taken as they are stated, all else
+    of the preset stays: the patterns are the same but for these pixels.
     Reads and writes the whole file: call it in a thread.
 
     Raises
@@ -74,7 +75,7 @@ def replaced(workspace: Workspace, progress: Progress) -> Path:
     path = _free(workspace.confined().data_path)
     # the sample is the one that they were found in
     written = create_pypty_data(
-        dataset, path, comx=0, comy=0, comcalc_len=SAMPLE, data_dtype=None, scan_size=_scan(preset, dataset), progress=progress
+        dataset, path, comx=0, comy=0, comcalc_len=SAMPLE, scan_size=_scan(preset, dataset), progress=progress
     )
     if written.shape != dataset.shape:
         raise DataError(f"{path.name}: has {written.shape} of {dataset.shape} counts; work on with the file as it is")

@@ -107,10 +107,14 @@ def measured(
     return calibrate_experiment(experiment_of(preset, dataset, stated), preset, progress=progress, begun=begun)
 
 
-def changes(preset: Preset, calibration: Calibration) -> dict[str, Any]:
-    """What `preset` has to take over to be calibrated."""
-    found = calibration.preset
-    return {name: found[name] for name in FIELDS if name != "dataset" and not same(found[name], preset[name])}
+def changes(preset: Preset, calibration: Calibration, start: Preset | None = None) -> dict[str, Any]:
+    """What `preset` has to take over to be calibrated: of what was found different from `start`, the preset measured with.
+
+    Everything else may have been edited since, and stays.
+    """
+    found, begun = calibration.preset, start if start is not None else preset
+    names = (name for name in FIELDS if name != "dataset" and not same(found[name], begun[name]))
+    return {name: found[name] for name in names if not same(found[name], preset[name])}
 
 
 def orientations(

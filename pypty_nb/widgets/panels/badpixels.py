@@ -41,8 +41,8 @@ class BadPixelsPart(bare.VBox):
             tooltip="Write a copy of the file with the mean of their neighbours in their place, and work on with it",
         )
         self._replace.on_click(lambda _button: replace())
-        self._choice = boxed(ipywidgets.HBox, "pn-buttons", self._how, self._replace)
-        super().__init__([heading("Bad pixels", "pn-h"), self._count, self._choice, self._says])
+        self._choice = boxed(ipywidgets.VBox, "pn-badchoice", self._how, self._says, self._replace)
+        super().__init__([heading("Bad pixels", "pn-h"), self._count, self._choice])
         self._how.observe(lambda change: self._choose(change["new"]), "value")
 
     def show(self, moment: Moment, found: BadPixels | None, *, searched: bool) -> None:

@@ -25,6 +25,8 @@ from pypty_nb.workspace.calibration import PIXEL_UNITS, Geometry
 _EMPTY = "The mean pattern appears here once it is measured. Press Measure at the right."
 _AROUND = np.linspace(0, 2 * np.pi, 181)
 _MINUS = re.compile(r"(?<!e)-(?=\d)")
+#: The radius that semi-angle and pixel size give, which is not the one measured.
+_SAID = {"px, disc radius": "px, disc radius stated"}
 _NOT_SHOWN = {"aberrations", "scan_size", "transform_axis_matrix", "data_pad"}
 
 
@@ -154,7 +156,7 @@ class CalibratePanel:
 
     def _say(self, mrad: float, angle: float | None) -> None:
         rows = "".join(
-            f"<tr><td>{text.escape(unit)}</td><td><b>{text.number(value, 4)}</b></td></tr>"
+            f"<tr><td>{text.escape(_SAID.get(unit, unit))}</td><td><b>{text.number(value, 4)}</b></td></tr>"
             for unit, value in self._geometry(angle).told(mrad).items()
         )
         self._same.value = f'<div class="m s">the same, in</div><table>{rows}</table>'

@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 import ipywidgets
+import numpy as np
 
 from pypty_nb.initialize.bad_pixels import listed
 from pypty_nb.initialize.calibrate import Calibration
-from pypty_nb.params import FIELDS, ParameterError
+from pypty_nb.params import FIELDS, ParameterError, Preset
 from pypty_nb.widgets import text
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.panels.planhtml import shown
@@ -23,6 +24,7 @@ from pypty_nb.workspace import bad_pixels, calibration
 UNDER_WAY = "Measuring disc, orientation and focus …"
 #: The step of the history that Accept makes.
 _STEP = "calibrate"
+_DIGITS = 5
 _STAGES = {
     "bad pixels": "Looking for bad pixels",
     "mean pattern": "Averaging the patterns",
@@ -60,7 +62,9 @@ class Measuring:
         self._held: Any = None
         self._busy = False
         self._locked = False
-        self._stage = ""
+        #: The preset as it was when `found` was measured.
+        self._start: Preset | None = None
+        self._stage = self._words = ""
         self._sets: list[_Buttons] = []
         #: Names of what the latest calibration would change in the preset, and whether that is to be found out anew.
         self._pending: tuple[str, ...] = ()
@@ -75,6 +79,7 @@ class Measuring:
         buttons.measure.on_click(lambda _button: self._page.tasks.start(self.measure))
         buttons.accept.on_click(lambda _button: self._page.tasks.soon(self.accept))
         buttons.undo.on_click(lambda _button: self._page.tasks.soon(self._undo))
+        buttons.said.value = self._words
         self._sets.append(buttons)
         self._dress()
         return buttons.row, buttons.under_way, buttons.said
@@ -115,13 +120,13 @@ class Measuring:
         self._dress()
         self._page.changed()
         try:
-            found, side = await asyncio.to_thread(self._measured)
+            found, side, start = await asyncio.to_thread(self._measured)
         except (ValueError, OSError) as error:
             words = self._page.workspace.shortened(text.failure(error))
             self._say(f'<span class="err">{text.mark("err")} {text.escape(words)}.</span>')
         else:
             if data == self._data:
-                self.found, self.side, self._stale = found, side, True
+                self.found, self.side, self._start, self._stale = found, side, start, True
                 self.maps = found.maps or self.maps
                 took = text.duration(time.monotonic() - started)
                 self._page.log(f"calibration measured in {took}")
@@ -140,13 +145,13 @@ class Measuring:
         if self.found is None or self._locked:
             return
         workspace = self._page.workspace
-        values = calibration.changes(workspace.preset, self.found)
+        values = calibration.changes(workspace.preset, self.found, self._start)
         try:
             workspace.history.change(values, _STEP)
         except ParameterError as error:
             self._say(f'<span class="err">{text.mark("err")} {text.escape(text.failure(error))}</span>')
         else:
-            self._taken = taken_over(values)
+            self._taken, self._stale = taken_over(values), True
             self._compare()
             self._page.log(f"took {text.plural(len(values), 'value')} of the calibration into the preset")
             self._page.changed()
@@ -174,7 +179,7 @@ class Measuring:
         if self.found is None or self._busy or not self._stale:
             return
         self._stale = False
-        self._pending = tuple(calibration.changes(self._page.workspace.preset, self.found))
+        self._pending = tuple(calibration.changes(self._page.workspace.preset, self.found, self._start))
         if self._taken and not self._pending:
             back = " Undo, or Ctrl+Z, takes them back." if self._can_undo else ""
             self._say(f"{self._taken}{back}")
@@ -182,7 +187,7 @@ class Measuring:
             named = text.escape(listed([str(FIELDS[name].label) for name in self._pending]))
             self._say(f"{text.mark('warn')} The preset differs from what was measured: {named}. Accept takes it over again.")
 
-    def _measured(self) -> tuple[Calibration, int]:
+    def _measured(self) -> tuple[Calibration, int, Preset]:
         workspace = self._page.workspace
         dataset = workspace.dataset()
         if dataset is None:
@@ -193,7 +198,7 @@ class Measuring:
         found = calibration.measured(
             preset, dataset, stated, partial(soon, self._show_progress), partial(soon, self._show_stage)
         )
-        return found, dataset.shape[-1]
+        return found, dataset.shape[-1], preset
 
     def _show_stage(self, name: str) -> None:
         self._stage = f"{_STAGES.get(name, name)} …"
@@ -204,6 +209,7 @@ class Measuring:
                 buttons.under_way.show(self._stage, done, of)
 
     def _say(self, words: str) -> None:
+        self._words = words
         for buttons in self._sets:
             buttons.said.value = words
 
@@ -232,8 +238,14 @@ class _Buttons:
 def taken_over(values: Mapping[str, Any]) -> str:
     """HTML: what Accept took into the preset, by label, each small value in full."""
     rows = "".join(
-        f"<tr><td>{text.escape(str(FIELDS[name].label))}</td><td><b>{text.escape(shown(FIELDS[name], value))}</b></td></tr>"
+        f"<tr><td>{text.escape(str(FIELDS[name].label))}</td><td><b>{text.escape(_short(name, value))}</b></td></tr>"
         for name, value in values.items()
     )
     head = f"{text.mark('ok')} <b>Taken into the preset: {text.plural(len(values), 'value')}.</b>"
     return f'<div class="pn-took">{head}<table>{rows}</table></div>'
+
+
+def _short(name: str, value: Any) -> str:
+    words = text.number(value, _DIGITS) if isinstance(value, float) and np.isfinite(value) else shown(FIELDS[name], value)
+    large = isinstance(value, np.ndarray) and value.size > 1
+    return words if large else f"{words} {FIELDS[name].unit or ''}".strip()

@@ -52,7 +52,7 @@ class OrientPanel:
         )  # fmt: skip
         self._centre = boxed(ipywidgets.VBox, "pn-orient", self._head, self._under_way, self._tiles, self._foot)
         self._turn = unseen(ipywidgets.FloatText(description="Rotation", tooltip="Rotation, degrees", step=1.0))
-        self._chosen, self._score = heading("", "pn-table"), heading("", "pn-table")
+        self._chosen, self._score = heading("", "pn-table pn-because"), heading("", "pn-table")
         use = ipywidgets.Button(
             description="Use this reading", tooltip="State reading and rotation, and measure focus with them"
         )
@@ -140,14 +140,16 @@ class OrientPanel:
         self._score.value = self._chosen.value = ""
         self._curve.clear()
 
-    def _why(self) -> str:
-        """Why the chosen reading is chosen, in words."""
-        measured = self._measuring.found.orientation if self._measuring.found is not None else None
+    def _why(self) -> tuple[str, str]:
+        """Why the chosen reading is chosen, in a few words, and in full."""
+        calibration = self._measuring.found
+        measured = calibration.orientation if calibration is not None else None
         if measured is None or measured.reading != self._reading or abs(measured.rotation_deg - self._turn.value) > _SAME_DEG:
-            return "chosen by you"
-        settled = f"180° by {measured.sign_source}" if measured.sign_settled else "180° not settled"
+            return "by you", "You chose it; Use this reading measures focus with it."
         sigma = f", {abs(measured.sign_score):.1f} σ" if np.isfinite(measured.sign_score) else ""
-        return f"chosen by {measured.source}; {settled}{sigma}"
+        if measured.sign_settled:
+            return f"{measured.source}, 180° clear", f"{measured.source}; not turned by 180°: {measured.sign_source}{sigma}"
+        return f"{measured.source}, 180° unclear", f"{measured.source}; 180° not settled by {measured.sign_source}{sigma}"
 
     def _draw(self, found: Orientations, turn: float) -> None:
         best = min(candidate.score for candidate in found.candidates)
@@ -155,7 +157,7 @@ class OrientPanel:
         self._tiles.children = tuple(
             _Tile(
                 candidate,
-                why if candidate.reading == self._reading else "",
+                why[0] if candidate.reading == self._reading else "",
                 candidate.score <= 1.001 * best,
                 partial(self._pick, candidate.reading),
             )
@@ -166,6 +168,7 @@ class OrientPanel:
         chosen = next(candidate for candidate in found.candidates if candidate.reading == self._reading)
         rows = (
             ("Reading", text.escape(self._reading)),
+            ("Because", text.escape(why[1])),
             ("Curl", f"{text.number(chosen.curl)} px"),
             ("Divergence", f"{text.number(chosen.divergence)} px"),
             ("Curl / divergence", text.number(chosen.score)),
