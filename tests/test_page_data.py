@@ -132,7 +132,7 @@ def test_bad_pixels_bars_and_what_the_card_advises(page, site: Site):
 
     # a band limit that cuts the bright field, and more epochs than double precision is fast enough for
     open_step(page, "4 Probe and object")
-    page.get_by_role("textbox", name="Find a parameter").fill("damping_cutoff_multislice")
+    page.get_by_role("button", name="Expert").first.click()
     set_field(page, "Cutoff", "0.1")
     page.locator(".pn-field.is-changed", has_text="Cutoff").first.wait_for(timeout=PATIENCE_MS)
     open_step(page, "5 Optimise")
