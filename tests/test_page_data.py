@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 
-from tests.browser import PATIENCE_MS, Site, button, leave, open_page
+from tests.browser import PATIENCE_MS, Site, button, leave, open_page, open_step, set_field
 from tests.real_data import measured
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
@@ -72,6 +73,82 @@ def test_from_the_file_to_a_quick_look(page, site: Site):
     assert page.locator(".pn-card tr.red").count() == 0
     button(page, "Quick look").click()
     expect(page.locator(".pn-state")).to_contain_text("of 20", timeout=PATIENCE_MS)
+
+
+#: Notes every stage that is told, and every width of its bar.
+_LISTEN = """() => {
+  window.told = new Set(); window.widths = new Set();
+  const look = () => document.querySelectorAll('.pn-form .pn-underway').forEach((part) => {
+    if (!part.offsetParent) return;
+    window.told.add(part.innerText.trim());
+    window.widths.add(part.querySelector('.progress-bar').style.width);
+  });
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+}"""
+
+
+def row(page, name: str):
+    """A line of the pre-flight card."""
+    return page.locator(".pn-card tr").filter(has=page.get_by_role("cell", name=name, exact=True))
+
+
+@pytest.mark.real_data
+def test_bad_pixels_bars_and_what_the_card_advises(page, site: Site):
+    """A hot and a dead pixel shown and left out; stages told while it measures; Accept answered; advice of the card taken."""
+    spoilt = site.root / "spoilt.h5"
+    shutil.copy(measured(f"rotavirus_4dstem/{NAME}"), spoilt)
+    with h5py.File(spoilt, "r+") as file:
+        counts = file["data"][...]
+        counts[..., 20, 30], counts[..., 66, 70] = 250, 0
+        file["data"][...] = counts
+    open_file(page, spoilt.name)
+    proposal, legend = page.locator(".pn-proposal"), page.locator(".pn-look .pn-cap").nth(1)
+    expect(proposal).to_contain_text("1 hot: (y 20, x 30)", timeout=PATIENCE_MS)
+    expect(proposal).to_contain_text("1 dead: (y 66, x 70)")
+    expect(legend).to_contain_text("1 hot", timeout=PATIENCE_MS)
+    expect(legend).to_contain_text("1 dead")
+    button(page, "Confirm").click()
+    expect(proposal).to_contain_text("2 pixels left out of the loss", timeout=PATIENCE_MS)
+    button(page, "Compare").click()
+    expect(proposal).to_contain_text("hot ones spoil a reconstruction", timeout=PATIENCE_MS)
+    button(page, "Leave out").click()
+    expect(proposal).to_contain_text("2 pixels left out of the loss", timeout=PATIENCE_MS)
+
+    open_step(page, "2 Calibrate")
+    page.evaluate(_LISTEN)
+    button(page, "Measure").click()
+    expect(page.locator(".pn-radii")).to_contain_text("measured: edge of the mean pattern", timeout=PATIENCE_MS)
+    told, widths = page.evaluate("[[...window.told], [...window.widths]]")
+    assert {"Averaging the patterns …", "Shifts of the shadow images …"} & set(told), told
+    assert len(widths) >= 3, widths
+    button(page, "Accept").click()
+    expect(page.locator(".pn-took").first).to_contain_text("C10", timeout=PATIENCE_MS)
+    expect(button(page, "Accepted")).to_be_disabled()
+    expect(step(page, "2 Calibrate")).to_contain_text("3.100 Å per px", timeout=PATIENCE_MS)
+    page.locator(".pn-form .pn-buttons").get_by_role("button", name="Undo", exact=True).click()
+    expect(step(page, "2 Calibrate")).to_contain_text("Pixel size not set", timeout=PATIENCE_MS)
+    button(page, "Accept").click()
+    expect(step(page, "2 Calibrate")).to_contain_text("3.100 Å per px", timeout=PATIENCE_MS)
+
+    # a band limit that cuts the bright field, and more epochs than double precision is fast enough for
+    open_step(page, "4 Probe and object")
+    page.get_by_role("button", name="Expert").first.click()
+    set_field(page, "Cutoff", "0.1")
+    page.locator(".pn-field.is-changed", has_text="Cutoff").first.wait_for(timeout=PATIENCE_MS)
+    open_step(page, "5 Optimise")
+    set_field(page, "Epochs", "1000000")
+    page.locator(".pn-field.is-changed", has_text="Epochs").first.wait_for(timeout=PATIENCE_MS)
+    open_step(page, "6 Check and run")
+    expect(row(page, "Sampling")).to_have_class("amber", timeout=PATIENCE_MS)
+    expect(row(page, "Time")).to_have_class("amber")
+    button(page, "Fix sampling").click()
+    expect(row(page, "Sampling")).to_have_class("ok", timeout=PATIENCE_MS)
+    button(page, "Fix time").click()
+    expect(row(page, "Time")).to_have_class("ok", timeout=PATIENCE_MS)
+    assert page.get_by_role("textbox", name="Batch").input_value() == "auto"
+    expect(page.get_by_role("combobox", name="Precision")).to_have_value("single")
+    assert page.get_by_role("button", name=re.compile("^Fix ")).count() == 0
+    assert broken(page) == 0
 
 
 def test_another_file_calls_the_first_one_off(page, site: Site):

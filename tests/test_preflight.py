@@ -379,6 +379,7 @@ def test_detectors_and_scans_that_are_not_square(window: tuple[int, int]) -> Non
         ({"data_multiplier": 1e-4}, "Dose"),
         ({"num_slices": 2, "slice_distances": [3000.0]}, "Thickness"),
         ({"damping_cutoff_multislice": 0.2}, "Sampling"),
+        ({"epoch_max": 10**7, "hist_length": 2, "default_dtype": "double", "compute_batch": 1}, "Time"),
     ],
 )
 def test_a_remedy_does_what_the_line_asks(demo: Preset, values: dict[str, Any], name: str) -> None:

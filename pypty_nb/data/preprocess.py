@@ -88,8 +88,13 @@ def bad_mask(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 
 def repair(patterns: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """A copy of patterns (n, ky, kx) with each `bad` pixel the mean of the good ones of its 8, else 24, neighbours, else 0."""
+    """A copy of patterns (n, ky, kx) with each `bad` pixel the mean of the good ones of its 8, else 24, neighbours, else 0.
+
+    Whole numbers become floats: a mean cut to one would be too small wherever counts are few.
+    """
     out = np.where(bad, 0, patterns)
+    if out.dtype.kind not in "fc":
+        out = out.astype(np.float32 if out.dtype.itemsize < 4 else np.float64)
     left = np.transpose(np.nonzero(bad))
     for reach in (1, 2):
         total, count = np.zeros((len(patterns), len(left))), np.zeros(len(left))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,7 +31,7 @@ from pypty_nb.params import ParameterError, Preset, as_preset
 from pypty_nb.physics.units import electron_wavelength
 
 #: What a calibration does one after the other, and about how long each takes to the others. Not all are always needed.
-_STAGES = {"bad pixels": 1, "mean pattern": 2, "survey": 3, "shadows": 6, "trial": 4}
+STAGES = {"bad pixels": 1, "mean pattern": 2, "survey": 3, "shadows": 6, "trial": 4}
 #: A measured C10 or rotation that differs by more than this from what was stated is pointed out.
 _FOCUS_TOLERANCE, _ROTATION_TOLERANCE_DEG = 0.1, 5.0
 
@@ -90,6 +90,7 @@ def calibrate_experiment(
     pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     *,
     progress: Progress | None = None,
+    begun: Callable[[str], None] | None = None,
 ) -> Calibration:
     """Calibrate a preset to an experiment.
 
@@ -104,6 +105,8 @@ def calibrate_experiment(
         The preset to calibrate; the defaults where there is none. It is not changed.
     progress : function, optional
         Called every second or so, and at the end, with how much is done and how much there is to do, in thousandths.
+    begun : function, optional
+        Called with the name of every stage that begins, one of `STAGES`.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def calibrate_experiment(
     """
     given = experiment if isinstance(experiment, Experiment) else Experiment.of(experiment)
     start = (Preset() if pypty_params is None else as_preset(pypty_params)).copy()
-    session = _Session(given, start, Stages(_STAGES, progress))
+    session = _Session(given, start, Stages(STAGES, progress, begun))
     found = session.calibrated()
     session.stages.end()
     return found

@@ -9,7 +9,7 @@ the disc.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,13 +97,18 @@ class Candidate:
         return self.curl / self.divergence if self.divergence else np.inf
 
 
-def orientation_candidates(maps: ScanMaps, rotation_deg: float = 0.0, smooth: float = 1.0) -> tuple[Candidate, ...]:
+def orientation_candidates(
+    maps: ScanMaps, rotation_deg: float = 0.0, smooth: float = 1.0, *, trying: Callable[[str, int, int], None] | None = None
+) -> tuple[Candidate, ...]:
     """All eight readings at `PLRotation_deg` = `rotation_deg`, in the order of `READINGS`.
 
     Curl and divergence are those of the centre of mass smoothed over `smooth` scan points, which keeps noise out of the score.
+    `trying`, where given, is called with the reading that is looked at next, how many have been, and how many there are.
     """
     found = []
     for name in READINGS:
+        if trying is not None:
+            trying(name, len(found), len(READINGS))
         matrix = scan_matrix(rotation_deg, name)
         field = _in_scan(maps, matrix, smooth)
         curl, divergence = (float(image.std()) for image in (_curl(field), _divergence(field)))

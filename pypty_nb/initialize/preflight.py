@@ -161,16 +161,11 @@ def _time(trial: Trial, seconds: float) -> PreflightLine:
     words = f"{_duration(seconds)} an epoch, {_duration(seconds * epochs)} for {epochs} epochs on {trial.outline.backend.name}"
     if not epochs:
         return PreflightLine("Time", words, "amber", "raise epoch_max; the run ends where it starts")
-    faster = [
-        advice
-        for advice, applies in (
-            ("compute_batch to auto", trial.preset.compute_batch == 1),
-            ("default_dtype to single", trial.preset.default_dtype == "double"),
-        )
-        if applies
-    ]
-    advice = f"set {' and '.join(faster)} for a faster run"
-    return _judged("Time", words, advice, amber=bool(faster) and seconds * epochs > _LONG_S)
+    preset = trial.preset
+    faster = {"compute_batch": "auto"} if preset.compute_batch == 1 else {}
+    faster |= {"default_dtype": "single"} if preset.default_dtype == "double" else {}
+    advice = f"set {' and '.join(f'{name} to {value}' for name, value in faster.items())} for a faster run"
+    return _judged("Time", words, advice, amber=bool(faster) and seconds * epochs > _LONG_S, remedy=faster)
 
 
 def _wavelength(trial: Trial) -> PreflightLine:

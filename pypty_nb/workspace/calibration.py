@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,27 +88,41 @@ def experiment_of(preset: Preset, dataset: Dataset, stated: Mapping[str, Any]) -
     return {name: value for name, value in {**known, **stated}.items() if value is not None}
 
 
-def measured(preset: Preset, dataset: Dataset, stated: Mapping[str, Any], progress: Progress | None = None) -> Calibration:
-    """Calibrate `preset` to its measurements, told of in `progress`. Takes seconds to minutes: call it in a thread.
+def measured(
+    preset: Preset,
+    dataset: Dataset,
+    stated: Mapping[str, Any],
+    progress: Progress | None = None,
+    begun: Callable[[str], None] | None = None,
+) -> Calibration:
+    """Calibrate `preset` to its measurements. Takes seconds to minutes: call it in a thread.
+
+    `progress` and `begun` are told how far it is, as `calibrate_experiment` tells them.
 
     Raises
     ------
     ParameterError, DataError
         What contradicts itself, is missing or cannot be told, and what to do.
     """
-    return calibrate_experiment(experiment_of(preset, dataset, stated), preset, progress=progress)
+    return calibrate_experiment(experiment_of(preset, dataset, stated), preset, progress=progress, begun=begun)
 
 
-def changes(preset: Preset, calibration: Calibration) -> dict[str, Any]:
-    """What `preset` has to take over to be calibrated."""
-    found = calibration.preset
-    return {name: found[name] for name in FIELDS if name != "dataset" and not same(found[name], preset[name])}
+def changes(preset: Preset, calibration: Calibration, start: Preset | None = None) -> dict[str, Any]:
+    """What `preset` has to take over to be calibrated: of what was found different from `start`, the preset measured with.
+
+    Everything else may have been edited since, and stays.
+    """
+    found, begun = calibration.preset, start if start is not None else preset
+    names = (name for name in FIELDS if name != "dataset" and not same(found[name], begun[name]))
+    return {name: found[name] for name in names if not same(found[name], preset[name])}
 
 
-def orientations(maps: ScanMaps, rotation_deg: float, reading: str) -> Orientations:
-    """All eight readings at a rotation, and the curl of `reading` against it."""
+def orientations(
+    maps: ScanMaps, rotation_deg: float, reading: str, trying: Callable[[str, int, int], None] | None = None
+) -> Orientations:
+    """All eight readings at a rotation, and the curl of `reading` against it; `trying` as in `orientation_candidates`."""
     angles, curl = curl_against_rotation(maps, reading)
-    return Orientations(orientation_candidates(maps, rotation_deg), angles, curl)
+    return Orientations(orientation_candidates(maps, rotation_deg, trying=trying), angles, curl)
 
 
 def reading_stated(reading: str, rotation_deg: float) -> dict[str, Any]:

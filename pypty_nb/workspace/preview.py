@@ -141,14 +141,14 @@ def look_into(dataset: Dataset, progress: Progress, stopped: Callable[[], bool])
     window = (dataset.shape[1], dataset.shape[2])
     kept = {kind: detector for kind, detector in guess.items() if _sees(detector, window)}
     masks = [detector.mask(window) for detector in kept.values()]
-    maps = scan_maps(dataset, masks, progress=_watched(progress, stopped))
+    maps = scan_maps(dataset, masks, progress=watched(progress, stopped))
     images = {"sum": maps.totals, **dict(zip(kept, maps.images, strict=True))}
     return Preview(dataset, maps.mean_pattern, maps.totals, guess, images)
 
 
 def image_under(preview: Preview, detector: Detector, progress: Progress, stopped: Callable[[], bool]) -> np.ndarray:
     """Counts of every pattern under `detector`, (pattern,) float64; arguments and errors as those of `look_into`."""
-    return virtual_image(preview.dataset, detector.mask(preview.window), progress=_watched(progress, stopped))
+    return virtual_image(preview.dataset, detector.mask(preview.window), progress=watched(progress, stopped))
 
 
 def _guessed(pattern: np.ndarray) -> dict[str, Detector]:
@@ -171,7 +171,9 @@ def _sees(detector: Detector, window: tuple[int, int]) -> bool:
         return False
 
 
-def _watched(progress: Progress, stopped: Callable[[], bool]) -> Progress:
+def watched(progress: Progress, stopped: Callable[[], bool]) -> Progress:
+    """`progress`, which raises `StoppedError` where `stopped` says so."""
+
     def told(done: int, of: int) -> None:
         if stopped():
             raise StoppedError

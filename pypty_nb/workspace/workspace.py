@@ -50,6 +50,8 @@ class Opened:
         The preset as it was opened, or last taken home.
     confirmed : bool
         Whether a person has agreed to what the file proposes.
+    bad_pixels : "", "mask", "keep" or "replaced"
+        What a person wants done with hot and dead pixels; "" where nobody has said.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Opened:
     left_out: tuple[str, ...]
     saved: Preset
     confirmed: bool = True
+    bad_pixels: str = ""
 
 
 class Workspace:
@@ -203,7 +206,10 @@ class Workspace:
         ParameterError
             Where a value is refused; then nothing has changed.
         """
-        self.history.change(values, "confirm what the file says", replace(self.opened, confirmed=True))
+        agreed = replace(self.opened, confirmed=True)
+        if values.get("bad_pixels") is not None:
+            agreed = replace(agreed, bad_pixels="mask")
+        self.history.change(values, "confirm what the file says", agreed)
 
     def _take(self, content: Content, name: str) -> str:
         saved = self.preset.copy()

@@ -10,6 +10,8 @@ import ipywidgets
 import numpy as np
 
 from pypty_nb.initialize.aperture import Disc
+from pypty_nb.initialize.calibrate import Calibration
+from pypty_nb.initialize.detector_pixel import TOLERANCE
 from pypty_nb.widgets import text
 from pypty_nb.widgets.panels.look import scaled
 from pypty_nb.widgets.panels.measuring import UNDER_WAY, Measuring
@@ -23,6 +25,8 @@ from pypty_nb.workspace.calibration import PIXEL_UNITS, Geometry
 _EMPTY = "The mean pattern appears here once it is measured. Press Measure at the right."
 _AROUND = np.linspace(0, 2 * np.pi, 181)
 _MINUS = re.compile(r"(?<!e)-(?=\d)")
+#: The radius that semi-angle and pixel size give, which is not the one measured.
+_SAID = {"px, disc radius": "px, disc radius stated"}
 _NOT_SHOWN = {"aberrations", "scan_size", "transform_axis_matrix", "data_pad"}
 
 
@@ -143,7 +147,7 @@ class CalibratePanel:
         middle = (disc.centre[0] + 0.5, disc.centre[1] + 0.5)
         circle = np.stack([middle[0] + disc.radius * np.sin(_AROUND), middle[1] + disc.radius * np.cos(_AROUND)], axis=1)
         self._picture.overlay(Overlay(outline=circle, chosen=middle))
-        self._fit.value = _fit_table(disc)
+        self._fit.value = _fit_table(disc) + radii_in_words(found)
         self._curve.show(np.arange(len(disc.profile), dtype=float), disc.profile, (disc.radius,))
         self._say(mrad, None)
         self._rows.value = rows_table(
@@ -152,7 +156,7 @@ class CalibratePanel:
 
     def _say(self, mrad: float, angle: float | None) -> None:
         rows = "".join(
-            f"<tr><td>{text.escape(unit)}</td><td><b>{text.number(value, 4)}</b></td></tr>"
+            f"<tr><td>{text.escape(_SAID.get(unit, unit))}</td><td><b>{text.number(value, 4)}</b></td></tr>"
             for unit, value in self._geometry(angle).told(mrad).items()
         )
         self._same.value = f'<div class="m s">the same, in</div><table>{rows}</table>'
@@ -178,6 +182,26 @@ def _fit_table(disc: Disc) -> str:
     )
     lines = "".join(f"<tr><td>{name}</td><td><b>{value}</b></td><td>{unit}</td></tr>" for name, value, unit in rows)
     return f'<div class="m s">Edge at half height over {text.count(len(disc.edges))} directions.</div><table>{lines}</table>'
+
+
+def radii_in_words(found: Calibration) -> str:
+    """HTML: the radius that is measured and drawn, beside the one that semi-angle and pixel size state, and which is which."""
+    disc, angle = found.disc, found.values["conv_semiangle_mrad"]
+    pixel = float(found.values["rez_pixel_size_mrad"].value)
+    expected = float(angle.value) / pixel
+    if angle.tag not in ("file", "user") or found.values["rez_pixel_size_mrad"].tag not in ("file", "user"):
+        return '<div class="m s">The circle is drawn with this radius; semi-angle and pixel size follow from it.</div>'
+    off = abs(expected - disc.radius) / disc.radius
+    verdict = (
+        f"{text.mark('ok')} They agree within {100 * off:.1f} %."
+        if off <= TOLERANCE + disc.radius_uncertainty / disc.radius
+        else f"{text.mark('warn')} They differ by {100 * off:.1f} %: check semi-angle and pixel size."
+    )
+    return (
+        f'<div class="s pn-radii"><div><b>{disc.radius:.2f} px</b> measured: edge of the mean pattern, the circle drawn.</div>'
+        f"<div><b>{expected:.2f} px</b> stated: semi-angle {text.number(float(angle.value), 4)} mrad over "
+        f"{text.number(pixel, 4)} mrad per pixel ({text.escape(angle.tag)}).</div><div>{verdict}</div></div>"
+    )
 
 
 def _positive(typed: str) -> float | None:

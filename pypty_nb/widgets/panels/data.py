@@ -11,13 +11,17 @@ import ipywidgets
 
 from pypty_nb.params import ParameterError
 from pypty_nb.widgets import bare, text
+from pypty_nb.widgets.panels.badpixels import BadPixelsPart
 from pypty_nb.widgets.panels.chooser import Chooser
 from pypty_nb.widgets.panels.found import Proposal
 from pypty_nb.widgets.panels.look import Look
 from pypty_nb.widgets.panels.panel import Moment, Page, heading
 from pypty_nb.widgets.panels.starts import StartPanel
+from pypty_nb.widgets.panels.underway import UnderWay
+from pypty_nb.workspace import bad_pixels
 
 _LISTED = 6
+_READING = "Reading …"
 NOTHING = "Nothing chosen. Choose a file to begin, or open the demonstration."
 
 
@@ -33,6 +37,7 @@ class DataPanel(bare.VBox):
         self._page = page
         #: Whether a file is being read.
         self.reading = False
+        self._doing = _READING
         #: Why the last file could not be opened, "" where it could.
         self.error = ""
         tasks = page.tasks
@@ -43,9 +48,11 @@ class DataPanel(bare.VBox):
         )
         self._starts = StartPanel(lambda name: tasks.soon(self._use_start, name))
         self._found = heading("", "pn-found")
-        self._look, self._proposal = Look(page), Proposal(page)
+        self._under_way = UnderWay()
+        self._bad = BadPixelsPart(page, lambda: tasks.start(self._replace))
+        self._look, self._proposal = Look(page, self._under_way), Proposal(page, self._bad)
         head = (heading("Data", "pn-title"), heading("File", "pn-h first"))
-        super().__init__([*head, self._chooser, self._found, self._proposal, self._starts])
+        super().__init__([*head, self._chooser, self._found, self._under_way, self._proposal, self._starts])
         self.add_class("pn-formbody")
         self._tell(NOTHING)
 
@@ -67,10 +74,10 @@ class DataPanel(bare.VBox):
         self._starts.lock(moment.locked)
         if not self.reading:
             self._look.show(moment.preset)
-        preview = self._look.preview
-        self._proposal.show(moment, preview.dataset if preview is not None else None)
+        self._bad.show(moment, self._look.bad, searched=self._look.searched)
+        self._proposal.show(moment, self._look.dataset, self._look.bad)
         if self.reading:
-            self._tell("Reading …")
+            self._tell(self._doing)
         elif self.error:
             self._tell(self.error, "err")
         elif moment.opened.found:
@@ -91,7 +98,7 @@ class DataPanel(bare.VBox):
         workspace = self._page.workspace
         if self.reading or workspace.runner.state.busy:
             return
-        self.reading, self.error = True, ""
+        self.reading, self.error, self._doing = True, "", _READING
         self._page.changed()
         try:
             await asyncio.to_thread(take)
@@ -107,6 +114,30 @@ class DataPanel(bare.VBox):
         finally:
             self.reading = False
             self._page.changed()
+
+    async def _replace(self) -> None:
+        """Write a copy without bad pixels, and work on with it."""
+        workspace, tasks = self._page.workspace, self._page.tasks
+        if self.reading or workspace.runner.state.busy:
+            return
+        self.reading, self.error, self._doing = True, "", "Writing a copy without bad pixels …"
+        self._under_way.show("Writing a copy")
+        self._page.changed()
+        try:
+            path = await asyncio.to_thread(bad_pixels.replaced, workspace, partial(tasks.soon, self._show_written))
+        except (ValueError, OSError) as error:
+            self.error = f"No copy written: {workspace.shortened(text.failure(error))}."
+        else:
+            self._page.log(f"wrote {path.name}, and works on with it")
+            self._chooser.refresh()
+        finally:
+            self.reading = False
+            self._under_way.hide()
+            self._page.changed()
+
+    def _show_written(self, done: int, of: int) -> None:
+        if self.reading:
+            self._under_way.show(f"Writing patterns, {text.count(done)} of {text.count(of)}", done, of)
 
     def _use_start(self, name: str) -> None:
         try:

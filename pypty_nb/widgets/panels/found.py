@@ -10,10 +10,12 @@ import ipywidgets
 
 from pypty_nb.data import Dataset
 from pypty_nb.data.metadata import KEYS
+from pypty_nb.initialize.bad_pixels import BadPixels
 from pypty_nb.params import ParameterError
 from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.views.parts import unseen
+from pypty_nb.workspace.bad_pixels import chosen
 
 _AXES = {"scan_y": "scan y", "scan_x": "scan x", "pattern": "pattern", "ky": "ky", "kx": "kx", "1": "1"}
 
@@ -24,12 +26,17 @@ class Proposal(ipywidgets.VBox):
     Parameters
     ----------
     page : Page
+    bad : DOMWidget
+        Its part on bad pixels.
     """
 
-    def __init__(self, page: Page):
+    def __init__(self, page: Page, bad: ipywidgets.DOMWidget):
         self._page = page
         self._dataset: Dataset | None = None
-        self._setting = False
+        self._found: BadPixels | None = None
+        self._setting = self._locked = False
+        #: The file whose axes are stated anew, while it is read with them, and whether that was agreed to meanwhile.
+        self._reopening, self._agreed = "", False
         self._axes, self._mark, self._facts = heading("", "pn-axes"), heading("", "pn-help"), heading("", "pn-table pn-facts")
         self._rows, self._columns = (
             unseen(ipywidgets.BoundedIntText(min=1, max=10**7, description=what, tooltip=what))
@@ -49,6 +56,7 @@ class Proposal(ipywidgets.VBox):
                 points,
                 self._mark,
                 boxed(bare.HBox, "pn-buttons", self._confirm),
+                bad,
                 heading("What the file states", "pn-h"),
                 self._facts,
             ]
@@ -58,17 +66,25 @@ class Proposal(ipywidgets.VBox):
         for field in (self._rows, self._columns):
             field.observe(self._typed, "value")
 
-    def show(self, moment: Moment, dataset: Dataset | None) -> None:
-        """Show what `dataset` proposes, and whether it has been agreed to."""
-        if dataset is not self._dataset:
-            self._dataset = dataset
+    def show(self, moment: Moment, dataset: Dataset | None, found: BadPixels | None = None) -> None:
+        """Show what `dataset` proposes, and whether it has been agreed to; `found` are its bad pixels, once they are known."""
+        self._locked, self._found = moment.locked, found
+        if self._reopening != moment.preset.data_path:
+            self._reopening, self._agreed = "", False
+        if dataset is not None and dataset is not self._dataset:
+            self._dataset, self._reopening = dataset, ""
             self._fill(moment)
-        self.layout.display = "none" if dataset is None else ""
+        elif dataset is None and not self._reopening:
+            self._dataset = None
+        self.layout.display = "none" if self._dataset is None else ""
         confirmed = moment.opened.confirmed
-        self._confirm.disabled = moment.locked or confirmed
+        self._confirm.disabled = moment.locked or confirmed or self._agreed
         for control in (self._rows, self._columns, *(child for row in self._order.children for child in row.children[1:])):
-            control.disabled = moment.locked
+            control.disabled = moment.locked or bool(self._reopening)
         self._dress(confirmed)
+        if self._agreed and not self._reopening:
+            self._agreed = False
+            self._agree()
 
     def _fill(self, moment: Moment) -> None:
         dataset = self._dataset
@@ -117,14 +133,19 @@ class Proposal(ipywidgets.VBox):
 
     def _state(self, names: Sequence[str], turned: Mapping[str, bool] | None = None) -> None:
         """Read the file with its axes under `names`, reversed as they were but for those in `turned`."""
+        if self._reopening or self._locked:
+            return
         places = dict(zip(getattr(self._dataset, "axes", ()), names, strict=True))
         back = {places[axis] for axis in getattr(self._dataset, "reversed_axes", ())}
         for axis, wanted in (turned or {}).items():
             back = back | {axis} if wanted else back - {axis}
         stated = ", ".join(f"-{name}" if name in back else name for name in names)
+        preset = self._page.workspace.preset
+        self._reopening = preset.data_path if stated != preset.data_axes else ""
         try:
             self._page.workspace.use_axes(stated)
         except (ValueError, OSError) as error:
+            self._reopening = ""
             self._mark.value = f'<div class="err">{text.mark("err")} {text.escape(text.failure(error))}</div>'
         else:
             self._page.log(f"axes of the file: {stated}")
@@ -132,7 +153,7 @@ class Proposal(ipywidgets.VBox):
 
     def _typed(self, _change: Any) -> None:
         dataset = self._dataset
-        if self._setting or dataset is None:
+        if self._setting or dataset is None or self._reopening:
             return
         if self._rows.value * self._columns.value == dataset.shape[0]:
             self._page.workspace.preset.update(scan_size=(self._rows.value, self._columns.value))
@@ -141,6 +162,10 @@ class Proposal(ipywidgets.VBox):
     def _dress(self, confirmed: bool) -> None:
         dataset = self._dataset
         if dataset is None:
+            return
+        if self._reopening:
+            again = "Reading the file with these axes …"
+            self._mark.value = f"{text.mark('ok')} Confirmed once it is read. {again}" if self._agreed else again
             return
         points = self._rows.value * self._columns.value
         if points != dataset.shape[0]:
@@ -155,17 +180,24 @@ class Proposal(ipywidgets.VBox):
             self._mark.value = f"{text.mark('warn')} Not confirmed.{source}"
 
     def _agree(self) -> None:
+        """Take what is proposed; while the file is read with other axes, as soon as it is."""
         dataset = self._dataset
-        if dataset is None:
+        if dataset is None or self._locked:
+            return
+        if self._reopening:
+            self._agreed = True
+            self._page.changed()
             return
         values: dict[str, Any] = {"scan_size": (self._rows.value, self._columns.value)}
         values |= {name: dataset.metadata[name].value for name in ("acc_voltage", "scan_step_A") if name in dataset.metadata}
+        if self._found is not None and self._found.places is not None and not chosen(self._page.workspace):
+            values["bad_pixels"] = self._found.places
         try:
             self._page.workspace.confirm(values)
         except ParameterError as error:
             self._mark.value = f'<div class="err">{text.mark("err")} {text.escape(text.failure(error))}</div>'
         else:
-            self._page.log(f"confirmed {len(values)} values of the file")
+            self._page.log(f"confirmed {text.plural(len(values), 'value')} of the file")
             self._page.changed()
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import ipywidgets
 import numpy as np
 
-from pypty_nb.data import DataError
+from pypty_nb.data import DataError, Dataset
+from pypty_nb.initialize.bad_pixels import BadPixels
 from pypty_nb.params import Preset
 from pypty_nb.widgets import bare, text
+from pypty_nb.widgets.panels.badpixels import legend
 from pypty_nb.widgets.panels.panel import Page, boxed, heading
 from pypty_nb.widgets.panels.plots import Curve
+from pypty_nb.widgets.panels.underway import UnderWay
 from pypty_nb.widgets.views.parts import toggle, unseen
 from pypty_nb.widgets.views.pick import Pick
 from pypty_nb.widgets.views.picture import Dress, Frame, Picture
 from pypty_nb.widgets.views.surfaces import Overlay
+from pypty_nb.workspace import bad_pixels
 from pypty_nb.workspace.preview import Detector, Preview, StoppedError, image_under, look_into
 
 NOTHING = "Nothing chosen.<br>Choose a file to begin, or open the demonstration."
@@ -46,13 +50,20 @@ class Look:
     Parameters
     ----------
     page : Page
+    under_way : UnderWay
+        Shows how far the reading is.
     """
 
-    def __init__(self, page: Page):
-        self._page = page
+    def __init__(self, page: Page, under_way: UnderWay):
+        self._page, self._under_way = page, under_way
         self._key: tuple[Any, ...] = ()
         self._turn = 0
+        #: The measurements, from when they are open; what was read of them, and their bad pixels, come later.
+        self.dataset: Dataset | None = None
         self.preview: Preview | None = None
+        self.bad: BadPixels | None = None
+        #: Whether bad pixels have been looked for, with or without success.
+        self.searched = False
         self._detectors: dict[str, Detector] = {}
         self._images: dict[str, np.ndarray] = {}
         self._pattern: tuple[int, np.ndarray] | None = None
@@ -85,7 +96,9 @@ class Look:
         if key[:4] != self._key[:4]:
             self._key = key
             self._turn += 1
-            self.preview, self._pattern = None, None
+            self.dataset = self.preview = self.bad = self._pattern = None
+            self.searched = False
+            self._under_way.hide()
             self._images, self._detectors = {}, {}
             self._clear()
             if preset.data_path or preset.dataset is not None:
@@ -102,12 +115,18 @@ class Look:
             dataset = await asyncio.to_thread(self._page.workspace.dataset)
             if dataset is None or turn != self._turn:
                 return
+            # what the file proposes can be agreed to before it is read
+            self.dataset = dataset
+            self._page.changed()
             found = await asyncio.to_thread(look_into, dataset, partial(self._progress, turn), lambda: turn != self._turn)
         except StoppedError:
             return
         except (ValueError, OSError) as error:
             if turn == self._turn:
+                self.dataset = None
+                self._under_way.hide()
                 self._image.clear(f"No preview: {self._page.workspace.shortened(text.failure(error))}.")
+                self._page.changed()
             return
         if turn != self._turn:
             return
@@ -119,6 +138,29 @@ class Look:
         self._draw()
         self._chosen()
         self._page.changed()
+        await self._search(dataset)
+
+    async def _search(self, dataset: Dataset) -> None:
+        """Look for bad pixels, unless other measurements are chosen meanwhile."""
+
+        def told(done: int, of: int) -> None:
+            if dataset is self.dataset:
+                self._under_way.show(f"Looking for bad pixels, {text.count(done)} of {text.count(of)} patterns", done, of)
+
+        tell = partial(self._page.tasks.soon, told)
+        try:
+            found = await asyncio.to_thread(bad_pixels.find, dataset, tell, lambda: dataset is not self.dataset)
+        except StoppedError:
+            return
+        except (ValueError, OSError) as error:
+            found = None
+            self._words.value = text.escape(text.failure(error))
+        if dataset is self.dataset:
+            self.bad, self.searched = found, True
+            self._under_way.hide()
+            self._overlay()
+            self._draw_pattern()
+            self._page.changed()
 
     def _progress(self, turn: int, done: int, of: int) -> None:
         self._page.tasks.soon(self._say_progress, turn, done, of)
@@ -127,10 +169,13 @@ class Look:
         if turn != self._turn:
             return
         words = f"Reading patterns, {text.count(done)} of {text.count(of)}"
+        self._under_way.show(words, done, of)
         if self._image.frame is None:
             self._image.clear(words)
         else:
             self._words.value = words if done < of else ""
+        if done >= of:
+            self._under_way.hide()
 
     def _see(self) -> None:
         """See to it that there is an image for the virtual detector as it is set."""
@@ -268,6 +313,7 @@ class Look:
         low = float(shape(pattern.min()))
         mrad = self._fact("rez_pixel_size_mrad")
         caption = f"min <b>{text.number(pattern.min())}</b>&ensp;max <b>{text.number(pattern.max())}</b> counts"
+        caption += legend(self.bad) if self.bad is not None else ""
         self._pixels.update(
             Frame(
                 pattern,
@@ -284,7 +330,9 @@ class Look:
         chosen = (index // grid[1] + 0.5, index % grid[1] + 0.5) if grid is not None and index >= 0 else None
         self._image.overlay(Overlay(chosen=chosen))
         detector = self._detectors.get(self._seen_by)
-        self._pixels.overlay(Overlay(outline=outline(detector) if detector is not None else np.zeros((0, 2))))
+        edges = outline(detector) if detector is not None else np.zeros((0, 2))
+        hot, dead = (middles(places) for places in ((self.bad.hot, self.bad.dead) if self.bad is not None else ((), ())))
+        self._pixels.overlay(Overlay(outline=edges, hot=hot, dead=dead))
 
     def _fact(self, key: str) -> float | None:
         found = self.preview.dataset.metadata.get(key) if self.preview is not None else None
@@ -307,6 +355,11 @@ class Look:
 
 def _radius(what: str) -> Any:
     return unseen(ipywidgets.BoundedFloatText(min=0, max=1e6, step=0.5, description=what, tooltip=f"{what}, px"))
+
+
+def middles(pixels: Sequence[tuple[int, int]]) -> np.ndarray:
+    """The middles of pixels (y, x), (n, 2); pixel n reaches from n to n + 1."""
+    return np.array(pixels, float).reshape(-1, 2) + 0.5
 
 
 def outline(detector: Detector) -> np.ndarray:

@@ -16,10 +16,13 @@ from pypty_nb.widgets import colour, text
 from pypty_nb.widgets.panels.measuring import UNDER_WAY, Measuring
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.panels.plots import Curve
+from pypty_nb.widgets.panels.underway import UnderWay
 from pypty_nb.widgets.views.parts import unseen
 from pypty_nb.workspace.calibration import Orientations, orientations, reading_stated
 
 _EMPTY = "<div>Eight readings of the detector appear here once they are measured.<br>Press Measure at the right.</div>"
+#: A rotation is rounded to this in its field.
+_SAME_DEG = 0.06
 
 
 class OrientPanel:
@@ -39,6 +42,7 @@ class OrientPanel:
         self._setting = False
         self._tiles = boxed(ipywidgets.Box, "pn-tiles")
         self._empty = heading(_EMPTY, "pn-empty")
+        self._under_way = UnderWay()
         self._curve = Curve()
         said = heading('<b>Curl against rotation</b><br><span class="m s">of the chosen reading, in degrees</span>', "")
         self._foot = boxed(ipywidgets.HBox, "pn-foot pn-turn", said, self._curve.render())
@@ -46,9 +50,9 @@ class OrientPanel:
             ipywidgets.HBox, "pn-vh", heading("Centre-of-mass phase, eight ways to read the scan", "pn-vt"),
             heading('<span class="m s">number: curl / divergence, smaller is better</span>', "pn-now"),
         )  # fmt: skip
-        self._centre = boxed(ipywidgets.VBox, "pn-orient", self._head, self._tiles, self._foot)
+        self._centre = boxed(ipywidgets.VBox, "pn-orient", self._head, self._under_way, self._tiles, self._foot)
         self._turn = unseen(ipywidgets.FloatText(description="Rotation", tooltip="Rotation, degrees", step=1.0))
-        self._chosen, self._score = heading("", "pn-table"), heading("", "pn-table")
+        self._chosen, self._score = heading("", "pn-table pn-because"), heading("", "pn-table")
         use = ipywidgets.Button(
             description="Use this reading", tooltip="State reading and rotation, and measure focus with them"
         )
@@ -117,9 +121,17 @@ class OrientPanel:
         maps, reading, turn = self._measuring.maps, self._reading, float(self._turn.value)
         if maps is None or not reading:
             return
-        self._found = await asyncio.to_thread(orientations, maps, turn, reading)
+        try:
+            self._found = await asyncio.to_thread(
+                orientations, maps, turn, reading, partial(self._page.tasks.soon, self._show_trying)
+            )
+        finally:
+            self._under_way.hide()
         if reading == self._reading:
             self._draw(self._found, turn)
+
+    def _show_trying(self, reading: str, done: int, of: int) -> None:
+        self._under_way.show(f"Trying {reading}, {done + 1} of {of}", done, of)
 
     def _clear(self) -> None:
         self._reading = ""
@@ -128,12 +140,24 @@ class OrientPanel:
         self._score.value = self._chosen.value = ""
         self._curve.clear()
 
+    def _why(self) -> tuple[str, str]:
+        """Why the chosen reading is chosen, in a few words, and in full."""
+        calibration = self._measuring.found
+        measured = calibration.orientation if calibration is not None else None
+        if measured is None or measured.reading != self._reading or abs(measured.rotation_deg - self._turn.value) > _SAME_DEG:
+            return "by you", "You chose it; Use this reading measures focus with it."
+        sigma = f", {abs(measured.sign_score):.1f} σ" if np.isfinite(measured.sign_score) else ""
+        if measured.sign_settled:
+            return f"{measured.source}, 180° clear", f"{measured.source}; not turned by 180°: {measured.sign_source}{sigma}"
+        return f"{measured.source}, 180° unclear", f"{measured.source}; 180° not settled by {measured.sign_source}{sigma}"
+
     def _draw(self, found: Orientations, turn: float) -> None:
         best = min(candidate.score for candidate in found.candidates)
+        why = self._why()
         self._tiles.children = tuple(
             _Tile(
                 candidate,
-                candidate.reading == self._reading,
+                why[0] if candidate.reading == self._reading else "",
                 candidate.score <= 1.001 * best,
                 partial(self._pick, candidate.reading),
             )
@@ -144,6 +168,7 @@ class OrientPanel:
         chosen = next(candidate for candidate in found.candidates if candidate.reading == self._reading)
         rows = (
             ("Reading", text.escape(self._reading)),
+            ("Because", text.escape(why[1])),
             ("Curl", f"{text.number(chosen.curl)} px"),
             ("Divergence", f"{text.number(chosen.divergence)} px"),
             ("Curl / divergence", text.number(chosen.score)),
@@ -156,9 +181,9 @@ class OrientPanel:
 
 
 class _Tile(ipywidgets.VBox):
-    """One reading: its picture, its name as the button that chooses it, its score."""
+    """One reading: its picture, its name as the button that chooses it, its score; `why` it is chosen, "" where it is not."""
 
-    def __init__(self, candidate: Candidate, chosen: bool, best: bool, pick: Callable[[], None]):
+    def __init__(self, candidate: Candidate, why: str, best: bool, pick: Callable[[], None]):
         phase = candidate.phase
         limits = (float(np.percentile(phase, 0.6)), float(np.percentile(phase, 99.4)))
         image = colour.data_url(colour.shades(phase, limits, "gray"))
@@ -168,7 +193,8 @@ class _Tile(ipywidgets.VBox):
         button.add_class("t")
         button.on_click(lambda _button: pick())
         score = f"<b>{text.number(candidate.score)}</b>" if best else text.number(candidate.score)
-        words = '<span class="m">chosen</span>' if chosen else ""
+        tag += f'<span class="pn-whythis">{text.escape(why)}</span>' if why else ""
+        words = f"{text.mark('ok')} <b>chosen</b>" if why else ""
         super().__init__(
             [
                 heading(f'<img alt="{text.escape(name)}" src="{image}">{tag}', "pn-shot"),
@@ -176,7 +202,7 @@ class _Tile(ipywidgets.VBox):
             ]
         )
         self.add_class("pn-tile")
-        if chosen:
+        if why:
             self.add_class("cur")
 
 

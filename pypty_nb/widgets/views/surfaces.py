@@ -24,6 +24,8 @@ from pypty_nb.widgets import colour
 _DRAG_S = 0.25
 #: More scan points than this are thinned: between them the eye sees no gap.
 _MOST_POINTS = 10_000
+#: Colours of single pixels to look at, seen on every colour map.
+HOT, DEAD = "#21e0ff", "#8cff66"
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,26 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Overlay:
-    """What is drawn over a picture, all in its pixels as (…, 2) [y, x]: a closed outline, points, the chosen point."""
+    """What is drawn over a picture, all in its pixels as (…, 2) [y, x].
+
+    Attributes
+    ----------
+    outline : closed line
+    points : dots
+    chosen : the chosen point
+    hot, dead : single pixels to look at, in squares and in circles
+    """
 
     outline: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     points: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     chosen: tuple[float, float] | None = None
+    hot: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    dead: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is drawn."""
+        return self.chosen is None and not any(map(len, (self.outline, self.points, self.hot, self.dead)))
 
 
 @dataclass(frozen=True)
@@ -147,14 +164,15 @@ class Gl:
         if overlay is self._drawn:
             return
         self._drawn = overlay
-        if not self._over and not (len(overlay.outline) or len(overlay.points) or overlay.chosen):
+        if not self._over and overlay.empty:
             return
         if not self._over:
-            self._over = [self._points(), *self._lines(), *self._rings()]
-        points, below, above, *rings = self._over
+            self._over = [self._points(), *self._lines(), *self._marked(), *self._rings()]
+        points, below, above, hot, dead, *rings = self._over
         thin = overlay.points[:: max(1, -(-len(overlay.points) // _MOST_POINTS))]
-        for mark, places in ((points, thin), (below, overlay.outline), (above, overlay.outline)):
-            self._move(mark, places)
+        outline = overlay.outline
+        for mark, places in ((points, thin), (below, outline), (above, outline), (hot, overlay.hot), (dead, overlay.dead)):
+            self._move(mark, places[:_MOST_POINTS])
         for ring in rings:
             self._move(ring, np.array([overlay.chosen]) if overlay.chosen else np.zeros((0, 2)))
         self._arrange(self._detail if self._detail in self.widget.marks else None)
@@ -187,6 +205,14 @@ class Gl:
             Lines(x=[], y=[], scales=axes, colors=["#000000"], stroke_width=2.5, opacities=[0.8]),
             Lines(x=[], y=[], scales=axes, colors=["#ffffff"], stroke_width=1.25, line_style="dashed"),
         ]
+
+    def _marked(self) -> list[Scatter]:
+        axes = {"x": self._x, "y": self._y}
+        return [
+            Scatter(x=[], y=[], scales=axes, colors=[shade], marker=shape, fill=False, stroke=shade, stroke_width=1.5,
+                    default_size=90, enable_hover=False)
+            for shade, shape in ((HOT, "square"), (DEAD, "circle"))
+        ]  # fmt: skip
 
     def _rings(self) -> list[Scatter]:
         axes = {"x": self._x, "y": self._y}
