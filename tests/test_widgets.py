@@ -120,7 +120,7 @@ def test_every_phase_has_words():
     assert status(RunState(Phase.FINISHED, 33, 0, 60)).mark == "rej"
     assert status(RunState(Phase.RUNNING, 0, 0, 60)).sentence.startswith("First epoch")
     assert status(RunState(Phase.RUNNING, 1, 0, 60)).sentence == ""
-    assert "goes on with epoch 24" in status(RunState(Phase.PAUSED, 23, 0, 60)).sentence
+    assert "Resume goes on from here" in status(RunState(Phase.PAUSED, 23, 0, 60)).sentence
 
 
 def test_every_step_stands_somehow():

@@ -14,6 +14,7 @@ from pypty_nb.params import FIELDS, ParameterError, Preset
 from pypty_nb.widgets import text
 from pypty_nb.widgets.controls import shown
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
+from pypty_nb.widgets.panels.rail import Standing
 from pypty_nb.widgets.steps import has_data
 
 _MARKS = {"ok": "ok", "amber": "warn", "red": "err"}
@@ -33,7 +34,7 @@ class CheckPanel:
         self._page = page
         self._checked: Preset | None = None
         self._busy = False
-        #: The latest card, ``None`` where the preset has changed since.
+        #: The latest card, ``None`` before the first.
         self.report: PreflightReport | None = None
         self._when, self._card = heading("", "pn-now m s"), heading("", "pn-card")
         foot = heading("Amber never blocks a run. A red line does, and says why.", "m s")
@@ -65,6 +66,12 @@ class CheckPanel:
         """Check, where the preset is another than the one checked last."""
         if self._checked is None or self._checked != self._page.workspace.preset:
             self._page.tasks.start(self.check)
+
+    def verdict(self, preset: Preset) -> Standing | None:
+        """What the latest card says of `preset`; ``None`` before there is one."""
+        if self.report is None:
+            return None
+        return judged(self.report) if self._checked == preset else Standing("todo", "Changed since the check")
 
     def show(self, moment: Moment) -> None:
         """Lock the buttons while a run is going."""
@@ -132,6 +139,16 @@ def summary(report: PreflightReport) -> str:
     fine = sum(line.standing == "ok" for line in report.lines)
     rest = len(report.lines) - fine
     return f"{fine} in order" + (f", {rest} to look at" if rest else "")
+
+
+def judged(report: PreflightReport) -> Standing:
+    """The card in one mark and a few words."""
+    many = {kind: sum(line.standing == kind for line in report.lines) for kind in _MARKS}
+    if many["red"]:
+        return Standing("err", f"{text.plural(many['red'], 'line')} refuse{'s' if many['red'] == 1 else ''} the run")
+    if many["amber"]:
+        return Standing("warn", f"{text.plural(many['amber'], 'thing')} to look at")
+    return Standing("ok", f"All {len(report.lines)} in order")
 
 
 def card(report: PreflightReport, shortened: Callable[[str], str] = str) -> str:
