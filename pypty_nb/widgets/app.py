@@ -44,6 +44,7 @@ from pypty_nb.widgets.panels.journal import JournalList
 from pypty_nb.widgets.panels.measuring import Measuring
 from pypty_nb.widgets.panels.orient import OrientPanel
 from pypty_nb.widgets.panels.plan import PlanPanel
+from pypty_nb.widgets.panels.probe import ProbePanel
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import Status, status
 from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
@@ -145,6 +146,7 @@ class App(bare.VBox):
             "Data": self._data,
             "Calibrate": LazyPanel(partial(CalibratePanel, page, measuring)),
             "Orient": LazyPanel(partial(OrientPanel, page, measuring)),
+            "Probe and object": LazyPanel(partial(ProbePanel, page)),
             "Optimise": LazyPanel(partial(PlanPanel, page, self._go_to)),
             "Check and run": self._check,
             "Results": self._results,

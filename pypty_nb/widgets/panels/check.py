@@ -13,6 +13,7 @@ from pypty_nb.initialize.preflight import PreflightLine, PreflightReport, prefli
 from pypty_nb.params import FIELDS, ParameterError, Preset
 from pypty_nb.widgets import text
 from pypty_nb.widgets.controls import shown
+from pypty_nb.widgets.panels import starthtml
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.panels.rail import Standing
 from pypty_nb.widgets.steps import has_data
@@ -41,7 +42,9 @@ class CheckPanel:
         head = boxed(ipywidgets.HBox, "pn-vh", heading("Before you run", "pn-vt"), self._when)
         #: A button for every line with a remedy.
         self._remedies = boxed(ipywidgets.HBox, "pn-buttons pn-remedies")
-        self._centre = boxed(ipywidgets.VBox, "pn-check", head, self._card, self._remedies, foot)
+        #: What the run starts with, where there is room for it.
+        self._pictures = heading("", "pn-starts pn-threestarts")
+        self._centre = boxed(ipywidgets.VBox, "pn-check", head, self._card, self._remedies, self._pictures, foot)
         self._look = ipywidgets.Button(description="Quick look", tooltip="A short run that shows what is there")
         self._again = ipywidgets.Button(description="Check again")
         self._look.on_click(lambda _button: page.tasks.soon(page.quick_look))
@@ -95,13 +98,13 @@ class CheckPanel:
         if self.report is None:
             self._card.value = f'<div class="pn-nothing">{text.escape(_CHECKING)}</div>'
         try:
-            report = await asyncio.to_thread(lambda: preflight(workspace.confined()))
+            report, drawn = await asyncio.to_thread(lambda: _looked(workspace.confined()))
         except (ValueError, OSError) as error:
-            report = PreflightReport((PreflightLine("Preset", text.failure(error), "red"),))
+            report, drawn = PreflightReport((PreflightLine("Preset", text.failure(error), "red"),)), ""
         finally:
             self._busy = False
         self._checked, self.report = checked, report
-        self._card.value = card(report, workspace.shortened)
+        self._card.value, self._pictures.value = card(report, workspace.shortened), drawn
         self._remedies.children = tuple(map(self._remedy, (line for line in report.lines if line.remedy)))
         self._when.value = text.escape(f"{summary(report)} · checked {datetime.now():%H:%M:%S}")
         self._page.log(f"checked: {summary(report)}")
@@ -123,6 +126,14 @@ class CheckPanel:
         self._page.log(f"set {remedy_words(line)}")
         self._page.changed()
         self._page.tasks.start(self.check)
+
+
+def _looked(preset: Preset) -> tuple[PreflightReport, str]:
+    """The card of `preset`, and pictures of what its run starts with."""
+    report = preflight(preset)
+    start = report.starting
+    drawn = "" if start is None else starthtml.overlap(start) + starthtml.probe(start) + starthtml.mean_pattern(start)
+    return report, drawn
 
 
 def remedy_words(line: PreflightLine) -> str:
