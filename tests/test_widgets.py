@@ -15,6 +15,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from pypty_nb import Reconstruction, run_ptychography
+from pypty_nb.initialize import PreflightLine, PreflightReport
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport, LineSearchReport, Refinables
 from pypty_nb.runs import RecordedRun, RunFolderError
@@ -22,6 +23,7 @@ from pypty_nb.widgets import app, colour, text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.frames import Frames, Pace
 from pypty_nb.widgets.panels import BottomBar, TopBar
+from pypty_nb.widgets.panels.check import judged
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import status
 from pypty_nb.widgets.steps import STEPS, Facts, standing, unmeasured
@@ -131,8 +133,39 @@ def test_every_step_stands_somehow():
     assert unmeasured(preset) == "positions not set"
     assert unmeasured(Preset(data_path="scan.h5")) == "pixel size not set, positions not set"
     assert standing("Calibrate", preset, Facts()).mark == "ok"
+    preset.n_hermite_probe_modes = (2, 1)
+    assert standing("Probe and object", preset, Facts()).words == "6 modes, 1 slice"
     wrong = standing("Optimise", preset, Facts(errors=frozenset({"epoch_max"})))
     assert (wrong.mark, wrong.words) == ("warn", "1 field to correct")
+
+
+def test_the_card_is_the_mark_of_its_step():
+    preset = Preset(dataset=np.ones((6, 8, 8), np.uint8))
+    assert standing("Check and run", preset, Facts()).words == "Not checked"
+    lines = [
+        PreflightLine("Data", "6 patterns"),
+        PreflightLine("Dose", "few", "amber", "more"),
+        PreflightLine("obj", "no", "red"),
+    ]
+    for count, mark, words in (
+        (1, "ok", "All 1 in order"),
+        (2, "warn", "1 thing to look at"),
+        (3, "err", "1 line refuses the run"),
+    ):
+        verdict = judged(PreflightReport(tuple(lines[:count])))
+        assert (verdict.mark, verdict.words) == (mark, words)
+        assert standing("Check and run", preset, Facts(check=verdict)) == verdict
+
+
+def test_the_axis_of_a_long_run_goes_some_way_ahead():
+    loss = Loss(stage=Stage(Bridge()))
+    loss.update(Scene(Preset(epoch_max=5000), None, list(range(13)), [100.0 / (1 + n) for n in range(13)]))
+    assert (loss._x.min, loss._x.max) == (0, 50)
+    loss._range.value = "all"
+    assert loss._x.max == 5000
+    loss._range.value = "fit"
+    loss.update(Scene(Preset(epoch_max=20), None, list(range(13)), [100.0 / (1 + n) for n in range(13)]))
+    assert loss._x.max == 20
 
 
 # ---- pictures

@@ -124,10 +124,14 @@ def _calibrate(preset: Preset) -> Standing:
 
 
 def _probe(preset: Preset) -> str:
+    scenarios = isinstance(preset.probe, np.ndarray) and preset.probe.ndim == 4
+    if preset.mc_n_modes and not scenarios:
+        return text.plural(preset.mc_n_modes, "mode")
+    if preset.n_hermite_probe_modes is not None and not scenarios:
+        # orders from 0 to the highest
+        return text.plural(int(np.prod(np.asarray(preset.n_hermite_probe_modes) + 1)), "mode")
     if isinstance(preset.probe, np.ndarray):
         return text.plural(preset.probe.shape[2], "mode")
-    if preset.n_hermite_probe_modes is not None:
-        return text.plural(int(np.prod(preset.n_hermite_probe_modes)), "mode")
     return "Probe from the data"
 
 

@@ -43,7 +43,7 @@ class CheckPanel:
         #: A button for every line with a remedy.
         self._remedies = boxed(ipywidgets.HBox, "pn-buttons pn-remedies")
         #: What the run starts with, where there is room for it.
-        self._pictures = heading("", "pn-starts pn-threestarts")
+        self._pictures = heading("", "pn-begin pn-threestarts")
         self._centre = boxed(ipywidgets.VBox, "pn-check", head, self._card, self._remedies, self._pictures, foot)
         self._look = ipywidgets.Button(description="Quick look", tooltip="A short run that shows what is there")
         self._again = ipywidgets.Button(description="Check again")

@@ -35,7 +35,7 @@ class ProbePanel:
         self._busy = False
         self._switch = Switch("Starting probe", lambda: page.tasks.soon(self._turned))
         self._said, self._figures, self._facts = heading("", "pn-now m s"), bare.HTML(), heading("", "pn-startfacts")
-        self._figures.add_class("pn-starts")
+        self._figures.add_class("pn-begin")
         head = boxed(bare.HBox, "pn-vh", heading("What a run starts with", "pn-vt"), self._said)
         self._centre = boxed(bare.VBox, "pn-startprobe", head, self._figures, self._facts)
 
@@ -99,7 +99,7 @@ def _html(start: Starting) -> tuple[str, str]:
         "Window": f"{ny} × {nx} px of {text.number(start.pixel_size[0])} × {text.number(start.pixel_size[1])} Å",
         "Diameter": f"{text.number(start.diameter)} Å hold 90 % of it",
         "Scan step": f"{text.number(start.step)} Å, {100 * max(1 - start.step / start.diameter, 0):.0f} % overlap",
-        "Depth of focus": f"{text.number(start.wavelength / start.angle**2)} Å at {text.number(1e3 * start.angle)} mrad",
+        "Depth of focus": f"{text.number(0.1 * start.wavelength / start.angle**2)} nm at {text.number(1e3 * start.angle)} mrad",
     }
     table = "".join(f"<tr><td>{name}</td><td>{text.escape(words)}</td></tr>" for name, words in rows.items())
     return figures, f'<div class="pn-table"><table>{table}</table></div>{starthtml.modes(start)}'
