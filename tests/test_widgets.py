@@ -112,6 +112,18 @@ def test_durations_and_sizes():
     assert [text.plural(n, "epoch") for n in (1, 2)] == ["1 epoch", "2 epochs"]
 
 
+def test_the_readout_says_whether_the_loss_still_falls():
+    reports = Reports()
+    for epoch in range(14):
+        loss = 100.0 - epoch
+        search = LineSearchReport(1.0, 1.0, -1.0, -0.5, 1)
+        reports.add(EpochReport(epoch, loss, 1.0, {"data": loss}, search, 1.0 + epoch, point=Refinables()))
+        if epoch == 0:
+            assert "since" not in reports.readout(RunState(Phase.RUNNING, 1, 0, 60)).html()
+    assert "since epoch 3 <b>−10 %</b>" in reports.readout(RunState(Phase.RUNNING, 14, 0, 60)).html()
+    assert [text.percent(share) for share in (-0.001, 0.0234, -0.5)] == ["−0.10 %", "+2.3 %", "−50 %"]
+
+
 def test_every_phase_has_words():
     for phase in Phase:
         says = status(RunState(phase, 23, 0, 60, "out of memory. Set Batch to 32"), 101)
