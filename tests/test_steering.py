@@ -265,7 +265,7 @@ def test_what_a_killed_job_said_last_is_no_progress_bar(tiny: Preset, tmp_path: 
     gone = Owner(here.host, here.machine, _free_pid(), here.created, here.since, True)
     write_state(run.path, RunState(Phase.RUNNING, 2, 0, 9, owner=gone))
     (run.path / OUTPUT).write_text(
-        "loading\n\x1b[31mno space left\x1b[0m\n\x1b[2Kepoch 2 of 9 \x1b[90m━━━\x1b[0m\repoch 3 of 9 ━━"
+        "loading\n\x1b[31mno space left\x1b[0m\n⠹ Reading patterns …\n\x1b[2Kepoch 2 of 9 \x1b[90m━━━\x1b[0m\repoch 3 of 9 ━━"
     )
     state = Follower(run.path).poll().state
     assert state.phase is Phase.LOST and state.message.endswith("It said last: no space left")
