@@ -231,6 +231,22 @@ def test_commands_are_taken_in_order_and_answered(tiny: Preset, tmp_path: Path) 
         assert again.state.phase is Phase.RUNNING
 
 
+def test_an_undo_of_one_change_undoes_no_other(tiny: Preset, tmp_path: Path) -> None:
+    """Two pages press undo on the same change, and a third on one that is not the last."""
+    run = RecordedRun.start(tiny, tmp_path / "run")
+    for weight in (0.1, 0.2, 0.3):
+        next(run)
+        run.change({"phase_norm_weight": weight})
+    for number in (3, 3, 1):
+        send(run.folder.path, "undo", number=number)
+    next(run)
+    told = answers(run)
+    assert [(word, ok) for word, ok, _ in told] == [("undo", True), ("undo", False), ("undo", False)]
+    assert "undone already" in told[1][2] and "phase_norm_weight was changed at epoch 2; undo that first" in told[2][2]
+    assert run.reconstruction.preset.phase_norm_weight == 0.2
+    run.close()
+
+
 def finite(point: Refinables) -> bool:
     return bool(np.isfinite(point.obj).all())
 

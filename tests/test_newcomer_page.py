@@ -100,6 +100,10 @@ def calibrate(page) -> None:
     c10 = page.get_by_role("textbox", name="C10")
     expect(c10).to_be_visible(timeout=PATIENCE_MS)
     assert float(c10.input_value()) == pytest.approx(-133_000, rel=0.1)
+    # the probe that follows from it
+    expect(page.locator(".pn-startprobe figure img")).to_have_count(2, timeout=LONG_MS)
+    found = re.search(r"Diameter\s+(\d+)", page.locator(".pn-startfacts").inner_text())
+    assert float(found[1]) == pytest.approx(298, rel=0.1)
 
 
 def quick_look(page) -> None:
@@ -107,8 +111,10 @@ def quick_look(page) -> None:
     page.get_by_role("button", name="6 Check and run").click()
     expect(page.locator(".pn-card")).to_contain_text("Overlap", timeout=LONG_MS)
     assert page.locator(".pn-card tr.red").count() == 0
+    expect(step(page, "6 Check and run")).to_contain_text(re.compile("in order|to look at"), timeout=PATIENCE_MS)
     page.get_by_role("combobox", name="Precision").select_option("single")
     fill(page, "Batch", "auto")
+    expect(step(page, "6 Check and run")).to_contain_text("Changed since the check", timeout=PATIENCE_MS)
     button(page, "Quick look").click()
     page.locator(".pn-readout", has_text=re.compile(r"Epoch [2-9]\d? of 20")).wait_for(timeout=LONG_MS)
     page.locator(".pn-pic canvas").first.wait_for(timeout=PATIENCE_MS)

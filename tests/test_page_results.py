@@ -52,6 +52,11 @@ def test_a_run_is_in_the_ledger_and_its_pictures_on_disk(browser, empty: Site):
     assert (folder / "params.json").is_file()
 
     row.locator(".t").click()
+    # what it found, before another is compared with it
+    expect(page.locator(".pn-together .pn-tag")).to_have_text(
+        ["object phase", "object modulus", "probe, first mode"], timeout=PATIENCE_MS
+    )
+    expect(page.locator(".pn-together .pn-pic canvas")).to_have_count(3, timeout=PATIENCE_MS)
     page.get_by_role("combobox", name="Format").select_option("png")
     expect(page.locator(".pn-form")).to_contain_text("PNG pictures")
     button(page, "Export run").click()

@@ -12,10 +12,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from scipy.spatial import KDTree
 
 from pypty_nb import Preset, Reconstruction, evaluate
 from pypty_nb.engine import simulate
-from pypty_nb.initialize import PreflightLine, demo_preset, preflight, promoted, quick_look, trial
+from pypty_nb.initialize import PreflightLine, demo_preset, preflight, promoted, quick_look, starting_point, trial
 from pypty_nb.initialize.quick_look import unwrapped
 from pypty_nb.params import ParameterError
 from pypty_nb.records import Refinables
@@ -81,6 +82,19 @@ def test_overlap_and_angle_of_a_known_probe() -> None:
     assert (sparse.standing, sparse.value[:4]) == ("amber", "35 %")
     assert "a step of 5.9 Å or a probe of 24 Å" in sparse.advice
     assert lines(changed(preset, positions=grid * 6))["Overlap"].value.startswith("none: probe 14.9 Å across, step 19.2 Å")
+
+
+def test_what_a_run_starts_with_is_what_it_starts_with(demo: Preset) -> None:
+    start, begun = starting_point(demo), Reconstruction(demo).point
+    np.testing.assert_allclose(start.probe, np.asarray(begun.probe), rtol=0.05)
+    scan = np.asarray(begun.positions) * np.array(start.pixel_size)
+    assert start.step == pytest.approx(np.median(KDTree(scan).query(scan, k=2)[0][:, 1]))
+    assert len(start.places) == 25 and not start.places[0].any()
+    assert start.power.sum() == pytest.approx(1) and start.mean_pattern.sum() > 0
+    report = preflight(demo)
+    assert report.starting is not None and f"{start.diameter:.3g} Å" in next(
+        x.value for x in report.lines if x.name == "Overlap"
+    )
 
 
 def test_seconds_an_epoch_from_a_clock_that_nothing_disturbs(demo: Preset, monkeypatch) -> None:

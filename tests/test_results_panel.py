@@ -248,7 +248,7 @@ def test_an_earlier_run_is_drawn_under_the_live_loss(root: Path) -> None:
     async def main() -> None:
         page, panel = shown(root)
         await panel.refresh()
-        page.open_step(3)
+        page._quarters.render()
         loss = page._quarters.shown[3]
         assert [key for _, key in loss._beside.options] == ["", "002", "001"]
         loss._beside.value = "001"

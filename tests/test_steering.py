@@ -89,6 +89,25 @@ def test_a_change_waits_is_in_force_and_is_undone(told: Told) -> None:
     assert told.run.epoch == 2
 
 
+def test_two_pages_that_undo_the_same_change_undo_one(told: Told) -> None:
+    other = Steering(told.preset.copy(), History(told.preset.copy()), told.runner)
+    other.begin(told.preset)
+    for value in (0.25, 0.5):
+        told.go_on()
+        told.steering.change(NAME, value)
+    told.go_on()
+    lines = told.folder.journal()
+    other.hear(News(tuple(lines), changes=tuple(Changes(told.folder).in_force())))
+    assert other.mark(NAME) == told.steering.mark(NAME) == Applied(2, True)
+    told.steering.undo(NAME)
+    other.undo(NAME)
+    told.go_on()
+    other.hear(News(tuple(told.folder.journal()[len(lines) :]), changes=tuple(Changes(told.folder).in_force())))
+    refused = other.mark(NAME)
+    assert isinstance(refused, Refused) and "undone already" in refused.why
+    assert told.steering.mark(NAME) == Applied(1, True) and told.run.reconstruction.preset[NAME] == 0.25
+
+
 def test_what_waits_is_taken_back_before_the_run_sees_it(told: Told) -> None:
     told.steering.change(NAME, 0.25)
     told.steering.change(NAME, 0.5)
@@ -246,7 +265,7 @@ def test_what_a_killed_job_said_last_is_no_progress_bar(tiny: Preset, tmp_path: 
     gone = Owner(here.host, here.machine, _free_pid(), here.created, here.since, True)
     write_state(run.path, RunState(Phase.RUNNING, 2, 0, 9, owner=gone))
     (run.path / OUTPUT).write_text(
-        "loading\n\x1b[31mno space left\x1b[0m\n\x1b[2Kepoch 2 of 9 \x1b[90m━━━\x1b[0m\repoch 3 of 9 ━━"
+        "loading\n\x1b[31mno space left\x1b[0m\n⠹ Reading patterns …\n\x1b[2Kepoch 2 of 9 \x1b[90m━━━\x1b[0m\repoch 3 of 9 ━━"
     )
     state = Follower(run.path).poll().state
     assert state.phase is Phase.LOST and state.message.endswith("It said last: no space left")

@@ -15,6 +15,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from pypty_nb import Reconstruction, run_ptychography
+from pypty_nb.initialize import PreflightLine, PreflightReport
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import EpochReport, LineSearchReport, Refinables
 from pypty_nb.runs import RecordedRun, RunFolderError
@@ -22,6 +23,7 @@ from pypty_nb.widgets import app, colour, text
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.frames import Frames, Pace
 from pypty_nb.widgets.panels import BottomBar, TopBar
+from pypty_nb.widgets.panels.check import judged
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import status
 from pypty_nb.widgets.steps import STEPS, Facts, standing, unmeasured
@@ -110,6 +112,18 @@ def test_durations_and_sizes():
     assert [text.plural(n, "epoch") for n in (1, 2)] == ["1 epoch", "2 epochs"]
 
 
+def test_the_readout_says_whether_the_loss_still_falls():
+    reports = Reports()
+    for epoch in range(14):
+        loss = 100.0 - epoch
+        search = LineSearchReport(1.0, 1.0, -1.0, -0.5, 1)
+        reports.add(EpochReport(epoch, loss, 1.0, {"data": loss}, search, 1.0 + epoch, point=Refinables()))
+        if epoch == 0:
+            assert "since" not in reports.readout(RunState(Phase.RUNNING, 1, 0, 60)).html()
+    assert "since epoch 3 <b>−10 %</b>" in reports.readout(RunState(Phase.RUNNING, 14, 0, 60)).html()
+    assert [text.percent(share) for share in (-0.001, 0.0234, -0.5)] == ["−0.10 %", "+2.3 %", "−50 %"]
+
+
 def test_every_phase_has_words():
     for phase in Phase:
         says = status(RunState(phase, 23, 0, 60, "out of memory. Set Batch to 32"), 101)
@@ -120,7 +134,7 @@ def test_every_phase_has_words():
     assert status(RunState(Phase.FINISHED, 33, 0, 60)).mark == "rej"
     assert status(RunState(Phase.RUNNING, 0, 0, 60)).sentence.startswith("First epoch")
     assert status(RunState(Phase.RUNNING, 1, 0, 60)).sentence == ""
-    assert "goes on with epoch 24" in status(RunState(Phase.PAUSED, 23, 0, 60)).sentence
+    assert "Resume goes on from here" in status(RunState(Phase.PAUSED, 23, 0, 60)).sentence
 
 
 def test_every_step_stands_somehow():
@@ -131,8 +145,39 @@ def test_every_step_stands_somehow():
     assert unmeasured(preset) == "positions not set"
     assert unmeasured(Preset(data_path="scan.h5")) == "pixel size not set, positions not set"
     assert standing("Calibrate", preset, Facts()).mark == "ok"
+    preset.n_hermite_probe_modes = (2, 1)
+    assert standing("Probe and object", preset, Facts()).words == "6 modes, 1 slice"
     wrong = standing("Optimise", preset, Facts(errors=frozenset({"epoch_max"})))
     assert (wrong.mark, wrong.words) == ("warn", "1 field to correct")
+
+
+def test_the_card_is_the_mark_of_its_step():
+    preset = Preset(dataset=np.ones((6, 8, 8), np.uint8))
+    assert standing("Check and run", preset, Facts()).words == "Not checked"
+    lines = [
+        PreflightLine("Data", "6 patterns"),
+        PreflightLine("Dose", "few", "amber", "more"),
+        PreflightLine("obj", "no", "red"),
+    ]
+    for count, mark, words in (
+        (1, "ok", "All 1 in order"),
+        (2, "warn", "1 thing to look at"),
+        (3, "err", "1 line refuses the run"),
+    ):
+        verdict = judged(PreflightReport(tuple(lines[:count])))
+        assert (verdict.mark, verdict.words) == (mark, words)
+        assert standing("Check and run", preset, Facts(check=verdict)) == verdict
+
+
+def test_the_axis_of_a_long_run_goes_some_way_ahead():
+    loss = Loss(stage=Stage(Bridge()))
+    loss.update(Scene(Preset(epoch_max=5000), None, list(range(13)), [100.0 / (1 + n) for n in range(13)]))
+    assert (loss._x.min, loss._x.max) == (0, 50)
+    loss._range.value = "all"
+    assert loss._x.max == 5000
+    loss._range.value = "fit"
+    loss.update(Scene(Preset(epoch_max=20), None, list(range(13)), [100.0 / (1 + n) for n in range(13)]))
+    assert loss._x.max == 20
 
 
 # ---- pictures

@@ -16,6 +16,7 @@ from pypty_nb.initialize.experiment import Experiment
 from pypty_nb.initialize.preflight import PreflightLine, PreflightReport, preflight
 from pypty_nb.initialize.quick_look import promoted, quick_look
 from pypty_nb.initialize.scan_guess import get_ptycho_obj_from_scan
+from pypty_nb.initialize.starting import Starting, starting_point
 from pypty_nb.initialize.transforms import conjugate_beam, rotate_scan_grid, tiltbeamtodata
 from pypty_nb.initialize.virtual import (
     ScanMaps,
@@ -29,9 +30,9 @@ from pypty_nb.initialize.virtual import (
 
 __all__ = [
     "Calibrated", "Calibration", "Experiment", "Imported", "PreflightLine", "PreflightReport", "ScanGradient",
-    "ScanMaps", "annular_mask", "append_exp_params", "calibrate_experiment", "centre_of_mass", "conjugate_beam",
+    "ScanMaps", "Starting", "annular_mask", "append_exp_params", "calibrate_experiment", "centre_of_mass", "conjugate_beam",
     "create_aberrations_chunks", "create_probe_marker_chunks", "create_pypty_data", "create_sequence_from_points",
     "create_sub_sequence", "demo_preset", "fft_based_dpc", "get_ptycho_obj_from_scan", "integrated", "iterative_dpc",
     "mean_pattern", "preflight", "promoted", "quick_look", "rotate_scan_grid", "scan_gradient", "scan_maps",
-    "tiltbeamtodata", "virtual_image", "virtual_images",
+    "starting_point", "tiltbeamtodata", "virtual_image", "virtual_images",
 ]  # fmt: skip

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from pypty_nb.backend import GIB
 from pypty_nb.initialize.copying import Params
+from pypty_nb.initialize.starting import ANGLE_SHARE, Starting, median_step, scanned_places, starting
 from pypty_nb.initialize.transforms import on_detector
 from pypty_nb.initialize.trial import Trial, free_bytes, memory_bytes, posed, seconds_per_epoch
 from pypty_nb.params import ParameterError, as_preset
@@ -22,8 +22,6 @@ _WORST_FIRST: tuple[Standing, ...] = ("red", "amber", "ok")
 
 #: Bunk et al., Ultramicroscopy 108, 481 (2008): below about 60 % the reconstruction suffers.
 _OVERLAP = 0.6
-#: Share of the probe's intensity in the circle that is called its diameter, and of its spectrum in its angle.
-_PROBE_SHARE, _ANGLE_SHARE = 0.9, 0.95
 #: Share of the window's width along each side that is its border, and of the intensity that may lie there.
 _BORDER, _BORDER_SHARE = 1 / 16, 0.02
 #: Share of the counts that may lie where the model is dark.
@@ -72,11 +70,14 @@ class PreflightReport:
         Measured on a few patterns; ``None`` where the preset cannot run.
     memory_bytes : int, or None
         What the run needs where the arithmetic is done.
+    starting : Starting, or None
+        What it starts with; ``None`` where the preset cannot run, and in the near field.
     """
 
     lines: tuple[PreflightLine, ...]
     seconds_per_epoch: float | None = None
     memory_bytes: int | None = None
+    starting: Starting | None = None
 
     @property
     def standing(self) -> Standing:
@@ -108,9 +109,10 @@ def preflight(pypty_params: Params) -> PreflightReport:
         return PreflightReport(tuple(_problem(problem) for problem in problems))
     seconds, memory = seconds_per_epoch(trial), memory_bytes(trial)
     lines = [_data(trial), _memory(trial, memory), _time(trial, seconds), _wavelength(trial), _object(trial), _dose(trial)]
-    if not trial.outline.setup.optics.near_field:
-        lines += _beam(trial)
-    return PreflightReport(tuple(lines), seconds, memory)
+    start = None if trial.outline.setup.optics.near_field else starting(trial)
+    if start is not None:
+        lines += _beam(trial, start)
+    return PreflightReport(tuple(lines), seconds, memory, start)
 
 
 def _problem(sentence: str) -> PreflightLine:
@@ -185,7 +187,7 @@ def _object(trial: Trial) -> PreflightLine:
 
 def _dose(trial: Trial) -> PreflightLine:
     counts = trial.measurements.summary.mean_total
-    step = _step(trial)
+    step = median_step(scanned_places(trial))
     dose = f", {counts / step**2:.3g} a square ångström" if step > 0 else ""
     words = f"{float(f'{counts:.3g}'):g} counts a pattern{dose} (electrons, where the detector counts them)"
     remedy = {"algorithm": "ml" if trial.preset.masks is None else "poisson_compressed"}
@@ -194,23 +196,17 @@ def _dose(trial: Trial) -> PreflightLine:
     return PreflightLine("Dose", words)
 
 
-def _beam(trial: Trial) -> Iterator[PreflightLine]:
+def _beam(trial: Trial, start: Starting) -> Iterator[PreflightLine]:
     """What the probe tells, far field."""
-    backend, geometry = trial.outline.backend, trial.outline.setup.geometry
-    probe = backend.to_host(trial.point.probe)
-    probe = probe.reshape(*probe.shape[:2], -1)
-    intensity = (np.abs(probe) ** 2).sum(axis=2)
-    yield _overlap(trial, 2 * _radius(intensity, geometry.pixel_size, _PROBE_SHARE))
-    yield _window(trial, intensity)
+    yield _overlap(start)
+    yield _window(trial, (np.abs(start.probe) ** 2).sum(axis=2))
     if trial.outline.setup.masks is None:
         yield _band(trial)
-    spectrum = np.fft.fftshift((np.abs(np.fft.fft2(probe, axes=(0, 1))) ** 2).sum(axis=2))
-    steps = (1 / (geometry.window[0] * geometry.pixel_size[0]), 1 / (geometry.window[1] * geometry.pixel_size[1]))
-    yield _slices(trial, trial.outline.setup.optics.wavelength * _radius(spectrum, steps, _ANGLE_SHARE))
+    yield _slices(trial, start.angle)
 
 
-def _overlap(trial: Trial, diameter: float) -> PreflightLine:
-    step = _step(trial)
+def _overlap(start: Starting) -> PreflightLine:
+    step, diameter = start.step, start.diameter
     if step <= 0:
         return PreflightLine("Overlap", "all patterns from one place", "amber", "check positions and the scan step")
     overlap = 1 - step / diameter
@@ -272,7 +268,7 @@ def _slices(trial: Trial, angle: float) -> PreflightLine:
     optics = trial.outline.setup.optics
     depth = optics.wavelength / angle**2
     extent = f"{depth:.3g} Å" if depth < _LONG_A else f"{0.1 * depth:.4g} nm"
-    words = f"depth of focus λ/α² {extent} at {1e3 * angle:.3g} mrad, within which {100 * _ANGLE_SHARE:.0f} % of the probe lies"
+    words = f"depth of focus λ/α² {extent} at {1e3 * angle:.3g} mrad, within which {100 * ANGLE_SHARE:.0f} % of the probe lies"
     if optics.slices == 1:
         return PreflightLine("Thickness", f"one slice, for a specimen thinner than that; {words}")
     thickest = max(optics.distances)
@@ -290,28 +286,6 @@ def _sliced(trial: Trial, count: int, total: float) -> dict[str, Any]:
     if trial.preset.obj.shape[2] > 1:
         return {}
     return {"num_slices": count, "slice_distances": np.array([total / count])}
-
-
-def _step(trial: Trial) -> float:
-    """The median distance of a position to its nearest neighbour, Å."""
-    places = trial.outline.backend.to_host(trial.point.positions) * np.array(trial.outline.setup.geometry.pixel_size)
-    if trial.terms.sequence is not None:
-        places = places[list(trial.terms.sequence)]
-    if len(places) < 2:
-        return 0.0
-    return float(np.median(KDTree(places).query(places, k=2)[0][:, 1]))
-
-
-def _radius(image: np.ndarray, pixel_size: tuple[float, float], share: float) -> float:
-    """Of the circle about the centre of mass that holds `share` of `image`, in the unit of `pixel_size`."""
-    y, x = (np.arange(n) * size for n, size in zip(image.shape, pixel_size, strict=True))
-    total = image.sum()
-    centre = (image.sum(axis=1) @ y) / total, (image.sum(axis=0) @ x) / total
-    radius = np.hypot.outer(y - centre[0], x - centre[1]).ravel()
-    order = np.argsort(radius)
-    held = np.cumsum(image.ravel()[order])
-    # a pixel is no point: one alone has half its side
-    return max(float(radius[order][np.searchsorted(held, share * total)]), 0.5 * max(pixel_size))
 
 
 def _pair(sizes: tuple[float, float]) -> str:

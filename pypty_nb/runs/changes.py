@@ -81,15 +81,23 @@ class Changes:
             with suppress(OSError):
                 self._before(old).unlink()
 
-    def before_last(self, epoch: int) -> tuple[Change, dict[str, np.ndarray]]:
+    def before_last(self, epoch: int, number: int | None = None) -> tuple[Change, dict[str, np.ndarray]]:
         """The last change that applies by `epoch`, and the state before it.
 
         Raises
         ------
         ParameterError
-            Where there is none, or that state is not kept any more.
+            Where there is none, it is not the one with `number`, or that state is not kept any more.
         """
         changes = [change for change in self.in_force() if change.epoch <= epoch]
+        if number is not None and all(change.number != number for change in changes):
+            raise ParameterError(f"change {number} was undone already")
+        if number is not None and changes[-1].number != number:
+            later = changes[-1]
+            names = ", ".join(later.values)
+            raise ParameterError(
+                f"change {number} is not the last any more: {names} was changed at epoch {later.epoch}; undo that first"
+            )
         if not changes:
             raise ParameterError("nothing was changed during this run, so that nothing can be undone")
         state = read_arrays(self._before(changes[-1].number))

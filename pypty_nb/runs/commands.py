@@ -32,6 +32,8 @@ class Command:
         One of `WORDS`.
     values : mapping of str to value
         What a change sets.
+    number : int or None
+        The change that an undo means; ``None`` for whichever is the last.
     sent : float
         s since 1970.
     problem : str
@@ -41,6 +43,7 @@ class Command:
     path: Path
     word: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    number: int | None = None
     sent: float = 0.0
     problem: str = ""
 
@@ -56,8 +59,10 @@ class Command:
                 path.unlink()
 
 
-def send(folder: Path, word: str, values: Mapping[str, Any] | None = None) -> str:
+def send(folder: Path, word: str, values: Mapping[str, Any] | None = None, *, number: int | None = None) -> str:
     """Tell the run in `folder` something; gives the command's id, under which the journal answers.
+
+    `values` are what a change sets; `number` is the change that an undo means, so that of two that undo the same only one does.
 
     Raises
     ------
@@ -71,6 +76,7 @@ def send(folder: Path, word: str, values: Mapping[str, Any] | None = None) -> st
     if word == "change" and not values:
         raise ParameterError("change: say what, as name=value")
     plain = as_plain(values or {})
+    meant = {"number": number} if number is not None else {}
     inbox = folder / COMMANDS
     path = inbox / f"{time.time_ns():020d}-{secrets.token_hex(3)}.json"
     try:
@@ -78,7 +84,7 @@ def send(folder: Path, word: str, values: Mapping[str, Any] | None = None) -> st
         if plain:
             storage.write(_values(path), plain)
         # last, so that what is seen is complete
-        write_text(path, json.dumps({"command": word, "sent": time.time()}))
+        write_text(path, json.dumps({"command": word, "sent": time.time()} | meant))
     except OSError as error:
         raise RunFolderError(f"{folder} cannot be written: {error.strerror or error}") from error
     return path.stem
@@ -142,10 +148,11 @@ def _read(path: Path) -> Command | None:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         word, sent = str(plain["command"]), float(plain["sent"])
+        number = int(plain["number"]) if "number" in plain else None
         values = storage.read(_values(path)) if _values(path).exists() else {}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         return Command(path, "", problem=f"it cannot be read: {error}")
     problem = "" if word in WORDS else f"there is no command {word!r:.40}"
-    return Command(path, word, values, sent, problem)
+    return Command(path, word, values, number, sent, problem)

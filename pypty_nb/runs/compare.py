@@ -89,9 +89,42 @@ def phase_of_run(run: RunFolder, mode: int = 0) -> PhasePicture:
     ParameterError
         Where it has no complete epoch, or there is no such mode.
     """
+    return _phase(Result.of(run), mode)
+
+
+@dataclass(frozen=True)
+class RunPictures:
+    """What one run found, to look at.
+
+    Attributes
+    ----------
+    phase : PhasePicture
+    modulus : float array, (y, x)
+        Of the same part of the object.
+    modulus_limits : (float, float)
+        Black and white.
+    probe : complex array, (y, x)
+        Its first mode, of the first scenario.
+    """
+
+    phase: PhasePicture
+    modulus: np.ndarray
+    modulus_limits: tuple[float, float]
+    probe: np.ndarray
+
+
+def pictures_of_run(run: RunFolder, mode: int = 0) -> RunPictures:
+    """Phase and modulus of the object of a run, through all slices, and its probe.
+
+    Raises
+    ------
+    ParameterError
+        Where it has no complete epoch, or there is no such mode.
+    """
     result = Result.of(run)
-    values = np.angle(without_ramp(_through(result, mode), result.scanned)[result.scanned])
-    return PhasePicture(values, _limits(values), result.pixel_size)
+    modulus = np.abs(_through(result, mode)[result.scanned])
+    probe = result.point.probe
+    return RunPictures(_phase(result, mode), modulus, _limits(modulus), probe.reshape(*probe.shape[:2], -1)[..., 0])
 
 
 def phases_of_runs(a: RunFolder, b: RunFolder, mode: int = 0) -> PhasePair:
@@ -175,6 +208,11 @@ def halves(preset: Preset) -> tuple[Preset, Preset]:
             part.output_folder = f"{preset.output_folder}-half-{half + 1}"
         made.append(part)
     return made[0], made[1]
+
+
+def _phase(result: Result, mode: int) -> PhasePicture:
+    values = np.angle(without_ramp(_through(result, mode), result.scanned)[result.scanned])
+    return PhasePicture(values, _limits(values), result.pixel_size)
 
 
 def _through(result: Result, mode: int) -> np.ndarray:

@@ -23,7 +23,8 @@ from pypty_nb.runs.state import STALE_S, Phase, RunState, lost, read_state
 OUTPUT = "output.txt"
 #: Colours and movements of a terminal; the line that says how far a run is.
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_PROGRESS = re.compile(r"epoch \d+ of \d+", re.IGNORECASE)
+#: Epochs, and what turns while a person waits.
+_PROGRESS = re.compile(r"epoch \d+ of \d+|[\u2800-\u28ff]", re.IGNORECASE)
 _ENDS = {"stopped": Phase.STOPPED, "failed": Phase.FAILED, "finished": Phase.FINISHED}
 
 

@@ -231,18 +231,23 @@ class RecordedRun:
         self._tell_progress()
         return differences
 
-    def undo(self) -> int:
+    def undo(self, number: int | None = None) -> int:
         """Go back to the state before the last change, and go on without it; gives the epoch that comes next.
+
+        Parameters
+        ----------
+        number : int, optional
+            Of the change that is meant, as the journal has it.
 
         Raises
         ------
         ParameterError
-            Where nothing was changed, or the state before it is not kept any more.
+            Where nothing was changed, another change than that one is the last, or the state before it is not kept any more.
         RunFolderError
             Where the folder cannot be written.
         """
         self._refuse_ended()
-        self._steering.undo()
+        self._steering.undo(number)
         self._tell_progress()
         return self.epoch
 
@@ -280,7 +285,7 @@ class RecordedRun:
                 case "change":
                     self.change(command.values)
                 case "undo":
-                    self.undo()
+                    self.undo(command.number)
         except ParameterError as error:
             why = str(error)
         self._answer(command, why)

@@ -56,9 +56,9 @@ class Steering:
             raise
         return differences
 
-    def undo(self) -> None:
+    def undo(self, number: int | None = None) -> None:
         """See `RecordedRun.undo`."""
-        change, before = self._changes.before_last(int(self._reconstruction.epoch))
+        change, before = self._changes.before_last(int(self._reconstruction.epoch), number)
         rest = [other.values for other in self._in_force() if other.number != change.number]
         self._reconstruction.restore(before, rest)
         self._pending = [other for other in self._pending if other.epoch > self._reconstruction.epoch]

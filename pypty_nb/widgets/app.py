@@ -44,6 +44,7 @@ from pypty_nb.widgets.panels.journal import JournalList
 from pypty_nb.widgets.panels.measuring import Measuring
 from pypty_nb.widgets.panels.orient import OrientPanel
 from pypty_nb.widgets.panels.plan import PlanPanel
+from pypty_nb.widgets.panels.probe import ProbePanel
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import Status, status
 from pypty_nb.widgets.steps import STEPS, WIDE, Facts, has_data, standing
@@ -140,12 +141,14 @@ class App(bare.VBox):
         )  # fmt: skip
         self._runs, measuring = KnownRuns(page), Measuring(page)
         self._data, self._results = DataPanel(page), LazyPanel(partial(ResultsPanel, page, self._runs))
+        self._check = LazyPanel(partial(CheckPanel, page))
         own: dict[str, Panel] = {
             "Data": self._data,
             "Calibrate": LazyPanel(partial(CalibratePanel, page, measuring)),
             "Orient": LazyPanel(partial(OrientPanel, page, measuring)),
+            "Probe and object": LazyPanel(partial(ProbePanel, page)),
             "Optimise": LazyPanel(partial(PlanPanel, page, self._go_to)),
-            "Check and run": LazyPanel(partial(CheckPanel, page)),
+            "Check and run": self._check,
             "Results": self._results,
         }
         self._panels = [own.get(title) or FormPanel() for title in _TITLES]
@@ -301,8 +304,9 @@ class App(bare.VBox):
         """Bars, marks and locks; right at any moment."""
         self._show_run()
         opened = self.workspace.opened
+        verdict = self._check.made.verdict(self.workspace.preset) if self._check.made is not None else None
         facts = Facts(opened.found, self._data.error, opened.confirmed, frozenset(self._forms.errors),
-                      self.workspace.steering.planned, self._run_words(self.workspace.runner.state))  # fmt: skip
+                      self.workspace.steering.planned, self._run_words(self.workspace.runner.state), verdict)  # fmt: skip
         for index, title in enumerate(_TITLES):
             self._rail.show(index, standing(title, self.workspace.preset, facts))
 

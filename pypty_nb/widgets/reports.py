@@ -14,6 +14,8 @@ from pypty_nb.workspace.scene import scheduled
 _DATA = "data"
 #: A run's folder holds its times to the millisecond.
 _SAME_S = 1e-3
+#: Epochs over which the loss is said to change.
+_LATEST = 10
 
 
 class Reports:
@@ -99,7 +101,13 @@ class Reports:
             return None
         step, evaluations = (None, 0) if report.final else (report.step, report.evaluations)
         left = self.pace * (last - state.epoch)
-        return Readout(max(state.epoch, 1), last, self.pace, left, step, evaluations, report.terms[_DATA])
+        return Readout(max(state.epoch, 1), last, self.pace, left, step, evaluations, report.terms[_DATA], self._trend())
+
+    def _trend(self) -> tuple[int, float] | None:
+        """By which share the data loss has changed over the latest epochs, and since which; the loss alone tells nobody."""
+        known = sorted(self.losses)[-_LATEST - 1 :]
+        before = self.losses[known[0]] if len(known) > 1 else 0.0
+        return (known[0], self.losses[known[-1]] / before - 1) if before > 0 else None
 
     def rows(self) -> dict[str, str]:
         """What a table says of it."""

@@ -51,7 +51,7 @@ def status(state: RunState, seconds: float = 0.0, rejected: int = 0) -> Status:
             sentence = _FIRST if done == state.epoch_first else ""
             return Status("run", f"Running, epoch {max(done, 1)} of {last}", sentence, "Pause")
         case Phase.PAUSED:
-            sentence = f"Paused. Nothing is lost; Resume goes on with epoch {done + 1}"
+            sentence = "Paused. Nothing is lost; Resume goes on from here"
             return Status("pause", f"Paused after epoch {done}", sentence, "Resume")
         case Phase.STOPPING:
             return Status("run", f"Stopping after epoch {done + 1}", f"Stopping: epoch {done + 1} goes on to its end", "Pause")

@@ -60,6 +60,8 @@ class Facts:
     errors: frozenset[str] = frozenset()
     waiting: Mapping[str, Event] = field(default_factory=dict)
     run: str = ""
+    #: What the pre-flight card said of this preset; ``None`` where it was not asked.
+    check: Standing | None = None
 
 
 def has_data(preset: Preset) -> bool:
@@ -88,6 +90,8 @@ def standing(title: str, preset: Preset, facts: Facts) -> Standing:
         return Standing("ok" if given else "warn", "Positions given" if given else "Positions not set")
     if title == "Probe and object":
         return Standing("ok", f"{_probe(preset)}, {text.plural(_slices(preset), 'slice')}")
+    if title == "Check and run":
+        return facts.check or Standing("todo", "Not checked")
     changed = sum(preset.is_changed(name) for name in names)
     return Standing("ok", text.plural(changed, "change") if changed else "Defaults")
 
@@ -120,10 +124,14 @@ def _calibrate(preset: Preset) -> Standing:
 
 
 def _probe(preset: Preset) -> str:
+    scenarios = isinstance(preset.probe, np.ndarray) and preset.probe.ndim == 4
+    if preset.mc_n_modes and not scenarios:
+        return text.plural(preset.mc_n_modes, "mode")
+    if preset.n_hermite_probe_modes is not None and not scenarios:
+        # orders from 0 to the highest
+        return text.plural(int(np.prod(np.asarray(preset.n_hermite_probe_modes) + 1)), "mode")
     if isinstance(preset.probe, np.ndarray):
         return text.plural(preset.probe.shape[2], "mode")
-    if preset.n_hermite_probe_modes is not None:
-        return text.plural(int(np.prod(preset.n_hermite_probe_modes)), "mode")
     return "Probe from the data"
 
 

@@ -89,6 +89,13 @@ def fixed(value: float, step: float) -> str:
     return f"{value:.{digits}f}".replace("-", MINUS)
 
 
+def percent(share: float) -> str:
+    """A change, with its sign and two digits that count: "−0.10 %"."""
+    size = abs(100 * share)
+    digits = 0 if size >= 10 else 1 if size >= 1 else 2
+    return f"{100 * share:+.{digits}f} %".replace("-", MINUS)
+
+
 def plain(value: float) -> str:
     """A round value as it stands at an axis."""
     return f"{value:.4g}".replace("-", MINUS)

@@ -161,10 +161,10 @@ class Attached(Steered):
         return self.state
 
     # ---- watching
-    def _send(self, word: str, values: Mapping[str, Any] | None = None) -> str:
+    def _send(self, word: str, values: Mapping[str, Any] | None = None, *, number: int | None = None) -> str:
         if not self.state.busy or self.state.folder is None:
             raise ParameterError("no run is under way that could be told anything")
-        return send(self.state.folder, word, values)
+        return send(self.state.folder, word, values, number=number)
 
     def _watch(self, folder: Path, begin: Callable[[], RunState] | None = None, *, new: bool = False) -> asyncio.Task[None]:
         # the reference is kept: a task nobody holds may be collected in mid-run

@@ -15,7 +15,7 @@ from pypty_nb.workspace.scene import Scene, losses_of
 
 if TYPE_CHECKING:
     from pypty_nb.physics.frc import RingCorrelation
-    from pypty_nb.runs.compare import PhasePair, PhasePicture
+    from pypty_nb.runs.compare import PhasePair, PhasePicture, RunPictures
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,22 @@ def share_patterns(first: Preset, second: Preset) -> bool:
     if not all(isinstance(preset.sequence, (np.ndarray, list, tuple)) for preset in (first, second)):
         return True
     return bool(len(np.intersect1d(np.asarray(first.sequence), np.asarray(second.sequence))))
+
+
+def pictures(ledger: Ledger, run: str) -> RunPictures | None:
+    """Object and probe of one run of `ledger`, ``None`` where it has none yet; takes a while, for a thread.
+
+    Raises
+    ------
+    RunFolderError
+        Where there is no such run.
+    """
+    from pypty_nb.runs.compare import pictures_of_run
+
+    try:
+        return pictures_of_run(ledger.open(run))
+    except ParameterError:
+        return None
 
 
 def _alone(run: RunFolder) -> PhasePicture | None:

@@ -82,10 +82,10 @@ class Runner(Steered):
                 self._recorded.stop_soon()
             self._go.set()
 
-    def _send(self, word: str, values: Mapping[str, Any] | None = None) -> str:
+    def _send(self, word: str, values: Mapping[str, Any] | None = None, *, number: int | None = None) -> str:
         if self._recorded is None or self.state.folder is None:
             raise ParameterError("no run is under way that could be changed")
-        return send(self.state.folder, word, values)
+        return send(self.state.folder, word, values, number=number)
 
     def _continue(self) -> None:
         if self._recorded is not None:

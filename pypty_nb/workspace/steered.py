@@ -20,10 +20,13 @@ class Steered(ABC):
         """
         return self._send("change", values)
 
-    def undo(self) -> str:
-        """Go back to the state before the last change; gives the id under which `on_answer` tells of it."""
-        return self._send("undo")
+    def undo(self, number: int | None = None) -> str:
+        """Go back to the state before the last change; gives the id under which `on_answer` tells of it.
+
+        With `number` only where that change is still the last: somebody else may have undone it, or changed more.
+        """
+        return self._send("undo", number=number)
 
     @abstractmethod
-    def _send(self, word: str, values: Mapping[str, Any] | None = None) -> str:
+    def _send(self, word: str, values: Mapping[str, Any] | None = None, *, number: int | None = None) -> str:
         """Tell the run `word`; gives the command's id."""

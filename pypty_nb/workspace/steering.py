@@ -198,7 +198,7 @@ class Steering:
             self._withdraw(name)
         elif isinstance(mark, Applied) and mark.undoable:
             try:
-                self._undoing = self._runner.undo(), self._changes[-1]
+                self._undoing = self._runner.undo(self._changes[-1].number), self._changes[-1]
             except RunFolderError as error:
                 raise ParameterError(f"{name}: {error}") from error
         self._tell()

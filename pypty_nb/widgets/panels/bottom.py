@@ -15,7 +15,7 @@ _CHIPS = 3
 
 @dataclass(frozen=True)
 class Readout:
-    """The numbers of a run under way."""
+    """The numbers of a run under way; `trend` is the epoch from which on the data loss changed by that share."""
 
     epoch: int
     epoch_max: int
@@ -24,6 +24,7 @@ class Readout:
     step: float | None = None
     evaluations: int = 0
     loss: float | None = None
+    trend: tuple[int, float] | None = None
 
     def html(self) -> str:
         """The read-outs, left to right."""
@@ -37,6 +38,9 @@ class Readout:
             ]
         if self.loss is not None:
             parts.append(f"data loss <b>{text.number(self.loss)}</b>")
+        if self.trend is not None:
+            since, share = self.trend
+            parts.append(f"since epoch {since} <b>{text.percent(share)}</b>")
         return "".join(f'<span class="rd">{part}</span>' for part in parts)
 
 

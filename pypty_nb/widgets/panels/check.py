@@ -13,7 +13,9 @@ from pypty_nb.initialize.preflight import PreflightLine, PreflightReport, prefli
 from pypty_nb.params import FIELDS, ParameterError, Preset
 from pypty_nb.widgets import text
 from pypty_nb.widgets.controls import shown
+from pypty_nb.widgets.panels import starthtml
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
+from pypty_nb.widgets.panels.rail import Standing
 from pypty_nb.widgets.steps import has_data
 
 _MARKS = {"ok": "ok", "amber": "warn", "red": "err"}
@@ -33,14 +35,16 @@ class CheckPanel:
         self._page = page
         self._checked: Preset | None = None
         self._busy = False
-        #: The latest card, ``None`` where the preset has changed since.
+        #: The latest card, ``None`` before the first.
         self.report: PreflightReport | None = None
         self._when, self._card = heading("", "pn-now m s"), heading("", "pn-card")
         foot = heading("Amber never blocks a run. A red line does, and says why.", "m s")
         head = boxed(ipywidgets.HBox, "pn-vh", heading("Before you run", "pn-vt"), self._when)
         #: A button for every line with a remedy.
         self._remedies = boxed(ipywidgets.HBox, "pn-buttons pn-remedies")
-        self._centre = boxed(ipywidgets.VBox, "pn-check", head, self._card, self._remedies, foot)
+        #: What the run starts with, where there is room for it.
+        self._pictures = heading("", "pn-begin pn-threestarts")
+        self._centre = boxed(ipywidgets.VBox, "pn-check", head, self._card, self._remedies, self._pictures, foot)
         self._look = ipywidgets.Button(description="Quick look", tooltip="A short run that shows what is there")
         self._again = ipywidgets.Button(description="Check again")
         self._look.on_click(lambda _button: page.tasks.soon(page.quick_look))
@@ -66,6 +70,12 @@ class CheckPanel:
         if self._checked is None or self._checked != self._page.workspace.preset:
             self._page.tasks.start(self.check)
 
+    def verdict(self, preset: Preset) -> Standing | None:
+        """What the latest card says of `preset`; ``None`` before there is one."""
+        if self.report is None:
+            return None
+        return judged(self.report) if self._checked == preset else Standing("todo", "Changed since the check")
+
     def show(self, moment: Moment) -> None:
         """Lock the buttons while a run is going."""
         off = moment.locked or self._busy or not has_data(moment.preset)
@@ -88,13 +98,13 @@ class CheckPanel:
         if self.report is None:
             self._card.value = f'<div class="pn-nothing">{text.escape(_CHECKING)}</div>'
         try:
-            report = await asyncio.to_thread(lambda: preflight(workspace.confined()))
+            report, drawn = await asyncio.to_thread(lambda: _looked(workspace.confined()))
         except (ValueError, OSError) as error:
-            report = PreflightReport((PreflightLine("Preset", text.failure(error), "red"),))
+            report, drawn = PreflightReport((PreflightLine("Preset", text.failure(error), "red"),)), ""
         finally:
             self._busy = False
         self._checked, self.report = checked, report
-        self._card.value = card(report, workspace.shortened)
+        self._card.value, self._pictures.value = card(report, workspace.shortened), drawn
         self._remedies.children = tuple(map(self._remedy, (line for line in report.lines if line.remedy)))
         self._when.value = text.escape(f"{summary(report)} · checked {datetime.now():%H:%M:%S}")
         self._page.log(f"checked: {summary(report)}")
@@ -118,6 +128,14 @@ class CheckPanel:
         self._page.tasks.start(self.check)
 
 
+def _looked(preset: Preset) -> tuple[PreflightReport, str]:
+    """The card of `preset`, and pictures of what its run starts with."""
+    report = preflight(preset)
+    start = report.starting
+    drawn = "" if start is None else starthtml.overlap(start) + starthtml.probe(start) + starthtml.mean_pattern(start)
+    return report, drawn
+
+
 def remedy_words(line: PreflightLine) -> str:
     """What the remedy of a line sets, each field by its label; arrays without their numbers."""
     words = []
@@ -132,6 +150,16 @@ def summary(report: PreflightReport) -> str:
     fine = sum(line.standing == "ok" for line in report.lines)
     rest = len(report.lines) - fine
     return f"{fine} in order" + (f", {rest} to look at" if rest else "")
+
+
+def judged(report: PreflightReport) -> Standing:
+    """The card in one mark and a few words."""
+    many = {kind: sum(line.standing == kind for line in report.lines) for kind in _MARKS}
+    if many["red"]:
+        return Standing("err", f"{text.plural(many['red'], 'line')} refuse{'s' if many['red'] == 1 else ''} the run")
+    if many["amber"]:
+        return Standing("warn", f"{text.plural(many['amber'], 'thing')} to look at")
+    return Standing("ok", f"All {len(report.lines)} in order")
 
 
 def card(report: PreflightReport, shortened: Callable[[str], str] = str) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _SHARED = "A and B share patterns, so this compares them; it is no resolution. For that, run two halves."
 _APART = "A and B share no pattern, so this is the resolution."
 _WIDEST = 28
+#: By how much a name moves from above its line to below it, in units of the correlation.
+_BELOW = 0.15
 
 
 def table(shown: Comparison) -> str:
@@ -109,7 +111,7 @@ class CompareView:
             self._loss.render().add_class("pn-pairloss")
         first, second = shown.losses
         self._loss.compare(replace(second, name=f"B {second.name}"))
-        self._loss.update(first)
+        self._loss.update(replace(first, name=f"A {first.name}"))
         return self._loss.render()
 
 
@@ -152,5 +154,6 @@ class _RingPlot:
                 line.x, line.y = frequency, np.clip(values, 0.0, 1.05)
         with self._names.hold_sync():
             self._names.x = np.array([last, last])
-            self._names.y = np.array([float(curves[1][-1]), float(curves[2][-1])])
+            # one above its line, the other below
+            self._names.y = np.array([float(curves[1][-1]), float(curves[2][-1]) - _BELOW])
             self._names.text = ["half-bit", "1/7"]

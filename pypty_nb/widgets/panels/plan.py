@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import ipywidgets
 
@@ -14,9 +13,8 @@ from pypty_nb.widgets import text
 from pypty_nb.widgets.panels import planhtml
 from pypty_nb.widgets.panels.fieldhelp import described
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
+from pypty_nb.widgets.panels.switch import Switch
 from pypty_nb.widgets.steps import STEPS
-from pypty_nb.widgets.views.parts import toggle
-from pypty_nb.workspace import RunState
 from pypty_nb.workspace.plan import plan
 
 _FIRST = "update_obj"
@@ -37,8 +35,7 @@ class PlanPanel:
         self._drawn: Preset | None = None
         self._about = ""
         self._chosen = _FIRST
-        self._watched: tuple[Path | None, bool] = None, False
-        self.which = toggle([("Pictures", "pictures"), ("What happens when", "plan")], "plan", "In the middle")
+        self._switch = Switch("What happens when", lambda: page.tasks.soon(page.changed))
         self._count, self._rows = heading("", "pn-now m s"), ipywidgets.HTML()
         self._course, self._help = ipywidgets.HTML(), heading("", "pn-about")
         self._course.add_class("pn-course")
@@ -48,8 +45,6 @@ class PlanPanel:
         # more than one page may stand in a notebook
         self._own = f"pn-plan-{self._centre.model_id}"
         self._centre.add_class(self._own)
-        self._column = boxed(ipywidgets.HBox, "pn-which", self.which)
-        self.which.observe(lambda _change: page.tasks.soon(page.changed), "value")
         page.workspace.preset.watch(self._changed)
         page.stage.bridge.follow(
             focus=lambda name: page.tasks.soon(self.choose, name), go=lambda name: page.tasks.soon(self._go, name, go_to)
@@ -57,22 +52,22 @@ class PlanPanel:
 
     def centre(self) -> ipywidgets.DOMWidget | None:
         """The plan, drawn when it is asked for; ``None`` for the views of the run."""
-        self._follow(self._page.workspace.runner.state)
-        if self.which.value == "pictures":
+        self._switch.follow(self._page.workspace.runner.state)
+        if not self._switch.own:
             return None
         self._draw()
         return self._centre
 
     def column(self) -> Sequence[ipywidgets.DOMWidget]:
         """The switch."""
-        return (self._column,)
+        return (self._switch.render(),)
 
     def enter(self) -> None:
         """Nothing happens."""
 
     def show(self, moment: Moment) -> None:
         """Turn to the pictures of a run that begins or is looked at, and mark the epoch where it is."""
-        self._follow(moment.state)
+        self._switch.follow(moment.state)
         self._mark(moment.state.epoch if moment.state.busy else None)
 
     def choose(self, name: str) -> None:
@@ -80,12 +75,6 @@ class PlanPanel:
         if name in self._names and name != self._chosen:
             self._chosen = name
             self._page.changed()
-
-    def _follow(self, state: RunState) -> None:
-        """Show the pictures of another run than before, whatever was chosen; where there is none, the plan."""
-        before, self._watched = self._watched, (state.folder, state.busy)
-        if before[0] != state.folder or (state.busy and not before[1]):
-            self.which.value = "plan" if state.folder is None else "pictures"
 
     def _go(self, name: str, go_to: Callable[[str], None]) -> None:
         # a name comes from the browser

@@ -18,8 +18,11 @@ KEYS = {
     ", .": "mode before, after",
     "a": "autoscale",
     "l": "link zoom",
+    "b": "blink between two compared runs",
     "Ctrl Z": "undo a change",
     "Ctrl Y": "redo it",
+    "Tab, Enter": "go to a control, press it",
+    "Esc": "close this",
     "?": "show or hide this",
 }
 
@@ -65,7 +68,7 @@ class Rail(bare.VBox):
 
 def _keys() -> str:
     rows = "".join(f"<dt><code>{text.escape(key)}</code></dt><dd>{text.escape(does)}</dd>" for key, does in KEYS.items())
-    return f'<details class="pn-keys"><summary><code>?</code> keys</summary><dl>{rows}</dl></details>'
+    return f'<details class="pn-keys"><summary><code>?</code> keys and help</summary><dl>{rows}</dl></details>'
 
 
 class _Tile(bare.Box):
@@ -82,5 +85,5 @@ class _Tile(bare.Box):
 
     def show(self, standing: Standing) -> None:
         self._mark.value = text.mark(standing.mark)
-        tone = "warnw" if standing.mark in {"warn", "err"} else ""
+        tone = {"warn": "warnw", "err": "errw"}.get(standing.mark, "")
         self._why.value = f'<span class="{tone}">{text.escape(standing.words)}</span>'

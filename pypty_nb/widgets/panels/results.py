@@ -17,7 +17,7 @@ from pypty_nb.widgets.panels.ledger import BEFORE, Deeds, LedgerList
 from pypty_nb.widgets.panels.panel import Moment, Page, boxed, heading
 from pypty_nb.widgets.panels.runs import KnownRuns
 from pypty_nb.widgets.panels.together import PairPictures
-from pypty_nb.workspace.comparing import compare
+from pypty_nb.workspace.comparing import compare, pictures
 from pypty_nb.workspace.differences import Change
 from pypty_nb.workspace.ledger import BROKEN, Entry
 from pypty_nb.workspace.thumbnails import thumbnail
@@ -45,7 +45,9 @@ class ResultsPanel(bare.VBox):
         self._locked = self._entered = False
         self._undone = ""
         self._details: dict[str, tuple[object, ...]] = {}
-        self._detailing = False
+        self._detailing = self._picturing = False
+        #: The run whose pictures are shown alone, and how far it was.
+        self._pictured: tuple[object, ...] = ()
         self._list = LedgerList(self._row_deeds())
         self._chosen = ChosenRun(self._run_deeds())
         self._comparison, self._pictures = CompareView(page.stage), PairPictures(page.stage)
@@ -134,14 +136,17 @@ class ResultsPanel(bare.VBox):
         self._show_chosen()
         self._watch_twin()
         self._page.tasks.start(self._show_details)
+        self._page.tasks.start(self._show_one)
 
     # ---- what a person does
     def _choose(self, run: str) -> None:
         self._pair(run)
         self._comparison.clear()
         self._pictures.clear()
+        self._pictured = ()
         self._mark()
         self._watch_twin()
+        self._page.tasks.start(self._show_one)
 
     def _pair(self, first: str, second: str = "") -> None:
         self._first, self._second = first, second
@@ -259,6 +264,27 @@ class ResultsPanel(bare.VBox):
         elif not self._page.workspace.runner.state.busy:
             self._page.tasks.start(partial(self._page.watch, under_way[0].path, stay=True))
 
+    async def _show_one(self) -> None:
+        """The pictures of the chosen run while no other is compared with it; what has not changed is not read again."""
+        if self._picturing or not self._entered:
+            return
+        self._picturing = True
+        try:
+            while (entry := self._runs.entry(self._first)) is not None and not self._second and entry.state != BROKEN:
+                key = _stands(entry)
+                if key == self._pictured:
+                    return
+                found = await asyncio.to_thread(pictures, self._ledger, entry.run)
+                # another may have been chosen meanwhile, or put beside it
+                if entry.run == self._first and not self._second:
+                    self._pictured = key
+                    if found is not None:
+                        self._pictures.show_one(entry.run, found)
+        except (ValueError, OSError) as error:
+            self._warn(error)
+        finally:
+            self._picturing = False
+
     async def _show_details(self) -> None:
         """Pictures and differences of the rows that are there, one after the other; what has not changed is not made again."""
         if self._detailing or not self._entered:
@@ -272,7 +298,7 @@ class ResultsPanel(bare.VBox):
                 against = before.get(run, "") if self._list.against == BEFORE else self._first
                 if entry is None or not entry.state:
                     continue
-                key = (entry.path, entry.began, entry.busy, entry.epochs // _AGAIN if entry.busy else entry.epochs, against)
+                key = (*_stands(entry), against)
                 if self._details.get(run) != key:
                     self._details[run] = key
                     self._list.detail(run, *await asyncio.to_thread(self._detail_of, entry, against))
@@ -300,3 +326,8 @@ class ResultsPanel(bare.VBox):
 
     def _warn(self, error: Exception) -> None:
         self._page.bottom.warn(self._said_of(error), "err")
+
+
+def _stands(entry: Entry) -> tuple[object, ...]:
+    """What has to change before pictures of a run are made anew."""
+    return entry.path, entry.began, entry.busy, entry.epochs // _AGAIN if entry.busy else entry.epochs

@@ -1,13 +1,15 @@
-"""Two runs side by side below the ledger: A, B and what is between them, panned and zoomed together."""
+"""Below the ledger what the chosen run found, or two runs: A, B and what is between them, panned and zoomed together."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
 
 from pypty_nb.widgets import text
+from pypty_nb.widgets.colour import wave
 from pypty_nb.widgets.panels.panel import boxed, heading
 from pypty_nb.widgets.views.picture import Dress, Frame, Picture
 from pypty_nb.widgets.views.stage import Stage
@@ -15,15 +17,17 @@ from pypty_nb.widgets.views.surfaces import scales
 from pypty_nb.workspace.comparing import Comparison
 
 if TYPE_CHECKING:
-    from pypty_nb.runs.compare import PhasePair
+    from pypty_nb.runs.compare import PhasePair, RunPictures
 
+_BOTH = "A and B"
 _LINKED = "Object phase, registered; one contrast, panned and zoomed together."
 _LOOSE = "Object phase, each by itself."
+_ALONE = "Compare, at another run, puts that one beside it."
 _LEAST_REACH = 1e-3
 
 
 class PairPictures:
-    """The object phases of two runs; made when first shown, since a browser keeps few pictures of this kind.
+    """What one run found, or the object phases of two; made when first shown, since a browser keeps few such pictures.
 
     Parameters
     ----------
@@ -34,11 +38,13 @@ class PairPictures:
         self._stage = stage
         self._linked: list[Picture] = []
         self._loose: list[Picture] = []
+        self._probe: Picture | None = None
         self._shown: Comparison | None = None
         self._about = heading("", "pn-now m s")
         self._blink = ipywidgets.ToggleButton(description="Blink", tooltip="B in the place of A, and back (b)")
         self._blink.observe(lambda change: self._swap(change["new"]), "value")
-        head = boxed(ipywidgets.HBox, "pn-vh", heading("A and B", "pn-vt"), self._blink, self._about)
+        self._title = heading("", "pn-vt")
+        head = boxed(ipywidgets.HBox, "pn-vh", self._title, self._blink, self._about)
         self._row = boxed(ipywidgets.HBox, "pn-threepics")
         self._widget = boxed(ipywidgets.VBox, "pn-together", head, self._row)
         stage.bridge.observe(lambda _change: self._recolour(), "dark")
@@ -58,7 +64,34 @@ class PairPictures:
         self._widget.layout.display = None
         self._row.children = ()
         self._blink.layout.display = "none"
-        self._about.value = text.escape(words)
+        self._title.value, self._about.value = _BOTH, text.escape(words)
+
+    def show_one(self, run: str, found: RunPictures) -> None:
+        """Show what one run found."""
+        self._shown = None
+        if self._probe is None:
+            self._probe = Picture(self._stage, Dress("", "", "probe, first mode"))
+        one = [*self._of_two()[:2], self._probe]
+        for picture, name in zip(one, ("object phase", "object modulus"), strict=False):
+            picture.rename(name)
+        self._widget.layout.display = None
+        self._blink.layout.display = "none"
+        self._title.value, self._about.value = f"Run {text.escape(run)}", text.escape(_ALONE)
+        self._place(one)
+        phase, largest = found.phase, float(np.abs(found.probe).max())
+        low, high = map(text.number, found.modulus_limits)
+        frames = (
+            _frame(phase.values, phase.limits, phase.pixel_size),
+            Frame(
+                found.modulus, limits=found.modulus_limits, caption=f"<b>{low}</b> to <b>{high}</b>", pixel=phase.pixel_size
+            ),
+            Frame(
+                found.probe, partial(wave, largest=largest), np.abs, pixel=phase.pixel_size,
+                caption=f"max <b>{text.number(largest)}</b>&ensp;hue is phase",
+            ),
+        )  # fmt: skip
+        for picture, frame in zip(one, frames, strict=True):
+            picture.update(frame)
 
     def blink(self) -> None:
         """Show B in the place of A, or A again."""
@@ -71,18 +104,14 @@ class PairPictures:
         self._widget.layout.display = None
         self._blink.value = False
         self._blink.layout.display = None if found.phases is not None else "none"
-        self._about.value = text.escape(" ".join(said(found)))
+        self._title.value, self._about.value = _BOTH, text.escape(" ".join(said(found)))
         if found.phases is not None:
             self._show_linked(found, found.phases)
         else:
             self._show_loose(found)
 
     def _show_linked(self, found: Comparison, phases: PhasePair) -> None:
-        if not self._linked:
-            axes = scales()
-            names = ("A", "gray"), ("B", "gray"), ("A − B", self._signed())
-            self._linked = [Picture(self._stage, Dress(colours, "", name), axes) for name, colours in names]
-        self._place(self._linked)
+        self._place(self._of_two())
         for picture, name, run in zip(self._linked, "AB", (found.first, found.second), strict=False):
             picture.rename(f"{name}  {run}")
         reach = max(phases.reach, _LEAST_REACH)
@@ -107,6 +136,14 @@ class PairPictures:
                 picture.clear(f"Run {run} has no object yet.")
             else:
                 picture.update(_frame(alone.values, alone.limits, alone.pixel_size))
+
+    def _of_two(self) -> list[Picture]:
+        """Two pictures and their difference, on the same axes."""
+        if not self._linked:
+            axes = scales()
+            names = ("A", "gray"), ("B", "gray"), ("A − B", self._signed())
+            self._linked = [Picture(self._stage, Dress(colours, "", name), axes) for name, colours in names]
+        return self._linked
 
     def _swap(self, swapped: bool) -> None:
         """Of the pictures of one shape and contrast the first shows B, in its own place and zoom."""

@@ -28,6 +28,8 @@ _NO_OTHER = "no other run"
 _STYLES = ("solid", "dashed", "dotted", "dash_dotted")
 #: The share of the first epochs, where the loss falls steeply, that "Fit" leaves out of the axis.
 _STEEP = 0.15
+#: The curve takes this share of the axis of epochs at least, unless that is shorter than so many epochs.
+_DRAWN, _LEAST_AHEAD = 0.25, 20
 _LINE = {"left": 52, "right": 24, "bottom": 22, "top": 8}
 #: A label's place along the axis, in shares of its length; events nearer than this share a word's place.
 _NEAR = 0.12
@@ -126,8 +128,7 @@ class Loss(View):
         epochs, losses = _drawable(scene.epochs, scene.losses)
         if not len(epochs):
             return
-        last = float(max(scene.preset.epoch_max, epochs[-1], epochs[0] + 1))
-        across = Span(float(epochs[0]), last)
+        across = self._epochs_seen(scene, epochs)
         self._draw_data(scene, epochs, losses, across)
         self._draw_shares(scene, across)
         with self._x.hold_sync():
@@ -139,7 +140,9 @@ class Loss(View):
         self._upper.children = (self._data.figure,)
 
     def _draw_data(self, scene: Scene, epochs: np.ndarray, losses: np.ndarray, across: Span) -> None:
-        curves = [Curve("data", epochs, losses, main=True)]
+        # beside another run, "data" would tell nothing
+        named = scene.name if self._other is not None else ""
+        curves = [Curve(_short(named or "data"), epochs, losses, main=True)]
         if len(scene.validation):
             held_out = Curve("held out", *_drawable(scene.epochs, scene.validation), style="dashed")
             curves += [held_out] if len(held_out.x) else []
@@ -148,13 +151,20 @@ class Loss(View):
             x, y = _drawable(self._other.epochs, self._other.losses)
             # cut where the axis ends, so that its name stands at the end that is seen
             seen = x <= across.high
-            other = Curve(name if len(name) < 20 else name[:19] + "…", x[seen], y[seen], muted=True)
+            other = Curve(_short(name), x[seen], y[seen], muted=True)
             curves += [other] if len(other.x) else []
         up = self._fitted(curves)
         high, low = up.high, up.low
         self._data.up.tick_values = log_ticks(low, high)
         self._data.up.tick_format = "~s" if high >= 1e4 else "~g" if low >= 1e-3 else "~e"
         self._data.draw(curves, up, across, scene.events)
+
+    def _epochs_seen(self, scene: Scene, epochs: np.ndarray) -> Span:
+        """The axis of epochs: the run to its planned end, or, while little of it is done, some way ahead."""
+        first, done = float(epochs[0]), float(epochs[-1])
+        last = float(max(scene.preset.epoch_max, done, first + 1))
+        ahead = first + round_up(max((done - first) / _DRAWN, _LEAST_AHEAD))
+        return Span(first, min(last, ahead) if self._range.value == "fit" else last)
 
     def _fitted(self, curves: list[Curve]) -> Span:
         """The axis of the data term: from where the steep beginning has passed, or all."""
@@ -294,6 +304,10 @@ class _Plot:
             self._words.text = [event.words for event in seen]
 
 
+def _short(name: str) -> str:
+    return name if len(name) < 20 else name[:19] + "…"
+
+
 def _drawable(epochs: Any, values: Any) -> tuple[np.ndarray, np.ndarray]:
     """The epochs whose value a log axis can hold."""
     x, y = np.asarray(epochs, float), np.asarray(values, float)
@@ -320,11 +334,16 @@ def log_ticks(low: float, high: float) -> list[float]:
     return linear_ticks(low, high, 4)
 
 
+def round_up(value: float) -> float:
+    """The next round number (1, 2, 5) from `value` > 0 on."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (*_STEPS, 10.0) if step * power >= value * 0.999)
+
+
 def linear_ticks(low: float, high: float, about: int = 7) -> list[float]:
     """Round values (1, 2, 5) on a linear axis, at most `about` and one."""
     rough = (high - low) / about
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(step * power for step in (*_STEPS, 10.0) if step * power >= rough * 0.999)
+    step = round_up(rough)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(f"{index * step:.6g}") for index in range(first, last + 1)]
 
