@@ -514,7 +514,11 @@ def test_import_of_plain_numbers(tmp_path: Path, capsys: Any, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["info", "nowhere.h5"], "there is no file nowhere.h5"),
+        (["info", "nowhere.h5"], "✕ there is no file nowhere.h5"),
+        (["info", "."], "✕ . is a folder, not a file of patterns"),
+        (["info", "scan.dat"], "✕ no reader for 'scan.dat'; files may end in"),
+        (["import", "nowhere.h5", "out.h5"], "✕ there is no file nowhere.h5"),
+        (["setup", "scan.dat", "out.json"], "✕ no reader for 'scan.dat'; files may end in"),
         (["info", "scan.h5", "--scan-size", "a,b"], "'a,b' is no list of whole numbers"),
         (["import", "scan.h5", "out.png"], "does not end in .h5"),
         (["import", "scan.h5", "out.h5", "--set", "acc_voltage"], "takes name=value"),
@@ -528,5 +532,7 @@ def test_faults_are_one_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source_file(tmp_path / "scan.h5")
+    (tmp_path / "scan.dat").touch()
     code, _, err = run(capsys, monkeypatch, *words)
-    assert code == 2 and reason in err
+    # nobody has typed the name of a preset's parameter here
+    assert code == 2 and reason in err and "data_path" not in err
