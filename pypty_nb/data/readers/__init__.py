@@ -78,6 +78,12 @@ def open_dataset(
         raise
     except PermissionError as error:
         raise NoSuchData(f"{path} may not be read: {error.strerror}") from error
+    except ModuleNotFoundError as error:
+        package = _package(error)
+        raise DataError(
+            f"{path}: reading {reader.FORMAT} needs the package {package}, which is missing here or too old; "
+            f"install it with: pip install --upgrade {package}"
+        ) from error
     except Exception as error:  # what parsers raise on damaged bytes cannot be foreseen; it is told
         raise DataError(f"{path}: cannot be read as {reader.FORMAT}: {one_line(error)}") from error
 
@@ -132,6 +138,12 @@ def endings() -> tuple[str, ...]:
 
 def _readers() -> list[ModuleType]:
     return [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+
+
+def _package(error: ModuleNotFoundError) -> str:
+    """What to install for the module that was not found, which one package calls otherwise than itself."""
+    module = (error.name or "").partition(".")[0]
+    return {"rsciio": "rosettasciio"}.get(module, module)
 
 
 def _pair(size: Sequence[int], path: Path) -> tuple[int, int]:
