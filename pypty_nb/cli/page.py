@@ -78,5 +78,5 @@ def _serve(page: Page) -> None:
     page = replace(page, root=server.choose_root(page.root), port=server.choose_port(page.port, page.host))
     asks = ", which asks for the token" if page.token else ""
     root = escape(str(page.root))
-    OUT.print(f"pypty_nb is at [bold]{page.url}[/]{asks} (Ctrl-C ends it); project folder {root}")
-    server.serve(page)
+    sentence = f"pypty_nb is at [bold]{page.url}[/]{asks} (Ctrl-C ends it); project folder {root}"
+    server.serve(page, listening=lambda: OUT.print(sentence))
