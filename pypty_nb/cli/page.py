@@ -40,7 +40,8 @@ def demo(
 
     OUT.print("Simulating 576 diffraction patterns of nanoparticles on a thin film …")
     preset = demo_preset()
-    report = follow(Reconstruction(preset), preset)
+    preset.print_flag = 2
+    report = follow(Reconstruction(preset), lambda: preset)
     if report is None:
         raise ParameterError("the run gave no report")
     counts = float(preset.dataset.sum())
