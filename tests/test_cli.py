@@ -130,7 +130,9 @@ def test_a_run_prints_as_much_as_it_is_asked_to(tiny_file: Path, tmp_path: Path,
     assert ("Finished after epoch 3." in done.stdout) == (level > 0)
     assert any(line.startswith("epoch 3 of 3") for line in lines) == (level > 0)
     epochs = [line for line in lines if re.match(r"epoch \d+  loss ", line)]
-    assert [float(line.split()[3]) for line in epochs] == ([pytest.approx(float(row["loss"])) for row in rows[:3]] * (level > 1))
+    assert [float(line.split()[3]) for line in epochs] == (
+        [pytest.approx(float(row["loss"])) for row in rows[:3]] * (level > 1)
+    )
     tried = [line for line in lines if line.startswith("  tried step ")]
     assert len(tried) == (level > 2) * sum(int(row["N linesearch iterations"]) for row in rows)
     shares = [line for line in lines if line.startswith("  data ") and "L1, phase " in line]

@@ -67,7 +67,9 @@ def search(
         count = len(trials)
         too_fine = -step * start.slope <= settings.resolution * abs(start.loss) or high - low <= 1e-12 * high < math.inf
         if step < settings.min_step or too_fine or (settings.max_count is not None and count >= settings.max_count):
-            return None, LineSearchReport(first_step, 0.0, start.slope, start.slope, count, accepted=False, trials=tuple(trials))
+            return None, LineSearchReport(
+                first_step, 0.0, start.slope, start.slope, count, accepted=False, trials=tuple(trials)
+            )
         trial = trial_at(step)
         trials.append((step, trial.loss))
         # written so that a NaN counts as too long a step
