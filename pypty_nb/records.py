@@ -85,7 +85,7 @@ class LineSearchReport:
 
     ``initial_step`` and ``step`` are multiples of the direction; ``slope`` and ``new_slope`` the directional
     derivatives at both ends; ``evaluations`` counts losses with gradient; ``accepted`` is False where no step
-    met the conditions.
+    met the conditions; ``trials`` holds every step tried, in turn, and the loss there.
     """
 
     initial_step: float = 0.0
@@ -94,6 +94,7 @@ class LineSearchReport:
     new_slope: float = 0.0
     evaluations: int = 0
     accepted: bool = True
+    trials: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -73,16 +73,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @contextmanager
 def served(root: Path, shared: Path, *, command: Sequence[str] = (), **environment: str) -> Iterator[Site]:
     """The page of `root` on a free port; `shared` takes its files and its log."""
-    # laid out as the wheel lays it out, from this checkout
-    shutil.copytree(REPOSITORY / "apps" / "template", shared / "voila" / "templates" / "pypty_nb")
-    (shared / "pypty_nb").mkdir()
-    shutil.copy(REPOSITORY / "apps" / "pypty_nb.ipynb", shared / "pypty_nb")
-    port = _free_port()
+    surroundings = installed(shared)
+    port = free_port()
     with (shared / "server.log").open("w+") as log:
         server = subprocess.Popen(
             [sys.executable, *(command or (*COMMAND, "--root", str(root))), "--port", str(port), "--no-browser"],
             cwd=root,
-            env=_environment(shared) | environment,
+            env=surroundings | environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -92,7 +89,7 @@ def served(root: Path, shared: Path, *, command: Sequence[str] = (), **environme
             _await(url, server, Path(log.name))
             yield Site(url, root, Path(log.name), server)
         finally:
-            _end(server)
+            end(server)
             end_runs(root)
 
 
@@ -186,7 +183,11 @@ def _hear(record: Record, message) -> None:
         record.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
 
-def _environment(shared: Path) -> dict[str, str]:
+def installed(shared: Path) -> dict[str, str]:
+    """The environment of a server whose files lie in `shared` as the wheel lays them out, taken from this checkout."""
+    shutil.copytree(REPOSITORY / "apps" / "template", shared / "voila" / "templates" / "pypty_nb")
+    (shared / "pypty_nb").mkdir()
+    shutil.copy(REPOSITORY / "apps" / "pypty_nb.ipynb", shared / "pypty_nb")
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("PYPTY_NB_", "JUPYTER_"))}
     paths = {"JUPYTER_PATH": shared, "JUPYTER_CONFIG_DIR": shared / "config", "IPYTHONDIR": shared / "ipython"}
     source = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
@@ -197,7 +198,8 @@ def _environment(shared: Path) -> dict[str, str]:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -221,7 +223,7 @@ def _await(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the server did not answer within a minute:\n{log.read_text()[-2000:]}")
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
+def end(server: subprocess.Popen[bytes]) -> None:
     """Ask first, so that the server ends its kernels; then make sure of the whole group."""
     server.terminate()
     try:

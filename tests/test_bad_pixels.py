@@ -56,6 +56,17 @@ def test_what_they_hold_is_not_seen(algorithm: str, settings: dict[str, Any]) ->
     assert (first.validation is None) == ("validation_fraction" not in settings)
 
 
+#: Pixels that are compared with each of the settings: four are bad, and a shift moves one of them out.
+COMPARED = [12**2 - 4, 12**2 - 4, 16**2 - 4, 12**2 - 3, 14**2 - 4, 12**2 - 4, 12**2 - 4, 12**2 - 4]
+
+
+@pytest.mark.parametrize(("settings", "compared"), zip(SETTINGS, COMPARED, strict=True))
+def test_the_mean_over_all_values_is_over_those_compared(settings: dict[str, Any], compared: int) -> None:
+    params = holding(problem(**settings), 70.0)
+    found = evaluate({**params, "loss_weight": "mean_full"})
+    assert found.terms["data"] == pytest.approx(evaluate(params).terms["data"] / (COUNT * compared), rel=1e-12)
+
+
 @pytest.mark.parametrize("algorithm", ["lsq_sqrt", "ml", "lsq", "lsq_sqrt_2"])
 @pytest.mark.parametrize("settings", [SETTINGS[0], *SETTINGS[3:-1]])
 def test_the_gradient(algorithm: str, settings: dict[str, Any]) -> None:

@@ -80,6 +80,10 @@ def test_a_disc_larger_than_the_detector_is_refused(radius: float) -> None:
 def test_an_empty_pattern_is_refused() -> None:
     with pytest.raises(DataError, match="no counts"):
         fit_disc(np.zeros((16, 16)))
+    alone = np.zeros((16, 16))
+    alone[3, 4] = 7
+    with pytest.raises(DataError, match="single pixels apart it holds no counts"):
+        fit_disc(alone)
     with pytest.raises(DataError, match="no counts"):
         calibrate_experiment(STATED | {"dataset": np.zeros((2, 3, 8, 8))})
 

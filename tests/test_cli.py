@@ -117,6 +117,40 @@ def test_every_run_gets_a_folder_of_its_own(tiny_file: Path, tmp_path: Path) -> 
     assert open_run(tmp_path / "chosen").is_finished()
 
 
+@pytest.mark.parametrize("level", [0, 1, 2, 3, 4])
+def test_a_run_prints_as_much_as_it_is_asked_to(tiny_file: Path, tmp_path: Path, level: int) -> None:
+    preset = Preset.from_json(tiny_file)
+    preset.update(print_flag=level, epoch_max=3, phase_norm_weight=0.1, save_loss_log=2)
+    preset.to_json(tiny_file)
+    done = pypty("run", tiny_file, "--out", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = open_run(tmp_path / "run").losses()
+    assert len(rows) == 4
+    lines = done.stderr.splitlines()
+    assert ("Finished after epoch 3." in done.stdout) == (level > 0)
+    assert any(line.startswith("epoch 3 of 3") for line in lines) == (level > 0)
+    epochs = [line for line in lines if re.match(r"epoch \d+  loss ", line)]
+    assert [float(line.split()[3]) for line in epochs] == (
+        [pytest.approx(float(row["loss"])) for row in rows[:3]] * (level > 1)
+    )
+    tried = [line for line in lines if line.startswith("  tried step ")]
+    assert len(tried) == (level > 2) * sum(int(row["N linesearch iterations"]) for row in rows)
+    shares = [line for line in lines if line.startswith("  data ") and "L1, phase " in line]
+    assert len(shares) == (level > 3) * 3
+    if level == 0:
+        assert (done.stdout, done.stderr) == ("", "")
+    if level > 2:
+        # the last step that is tried is the one that is taken, and its loss that of the next epoch
+        last = tried[int(rows[0]["N linesearch iterations"]) - 1].split()
+        assert float(last[2]) == pytest.approx(float(rows[0]["matching step"]), rel=1e-5)
+        assert float(last[4]) == pytest.approx(float(rows[1]["loss"]), rel=1e-6)
+
+
+def test_a_run_that_prints_nothing_still_says_what_is_wrong(tiny_file: Path, tmp_path: Path) -> None:
+    changed(tiny_file, print_flag=0, data_path="no.h5")
+    assert "there is no file no.h5" in refused("run", tiny_file, "--out", "run", cwd=tmp_path)
+
+
 def test_interrupted_it_says_that_the_epochs_are_saved(tiny_file: Path, tmp_path: Path) -> None:
     preset = Preset.from_json(tiny_file)
     preset.update(epoch_max=5000, print_flag=2)

@@ -98,6 +98,16 @@ def test_a_file_open_elsewhere_in_the_process(tmp_path: Path, mode: str) -> None
     same_patterns(first, COUNTS)
 
 
+def test_a_cell_of_a_notebook_says_what_a_data_set_is_in_one_line(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["data"] = COUNTS.reshape(3, 4, 6, 5).astype("u2")
+    found = open_dataset(tmp_path / "scan.h5")
+    assert repr(found) == "HDF5Dataset('scan.h5', shape=(12, 6, 5), scan_shape=(3, 4), dtype=uint16)"
+    np.save(tmp_path / "rows.npy", COUNTS.astype("f4"))
+    assert repr(open_dataset(tmp_path / "rows.npy")) == "SourceDataset('rows.npy', shape=(12, 6, 5), dtype=float32)"
+    assert repr(ArrayDataset(COUNTS)) == "ArrayDataset('dataset', shape=(12, 6, 5), dtype=uint16)"
+
+
 # ---- what is refused
 def test_what_is_not_there_or_no_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"there is no file {tmp_path / 'scan.h5'}"):

@@ -107,6 +107,41 @@ def test_the_beam_is_put_where_a_transform_has_its_zero(tmp_path: Path, window: 
     np.testing.assert_allclose(found, [ky // 2, kx // 2], atol=0.3)
 
 
+@pytest.mark.parametrize("options", [{}, {"swap_axes": True, "flip_kx": True}, {"bad_pixels": "keep"}, {"comcalc_len": 5}])
+def test_the_beam_is_where_its_disc_is(tmp_path: Path, options: dict[str, Any]) -> None:
+    """What is scattered to one side and what a hot pixel makes up pull the centre of mass by pixels, and the disc by none."""
+    mean = 60 * disc(40, 48, (21.5, 22.0), 8.0) + 0.5
+    mean[30:, 38:] += 12
+    data = np.random.default_rng(3).poisson(mean, (4, 5, 40, 48)).astype(np.uint16)
+    data[:, :, 3, 44] = 9000
+    turned = "swap_axes" in options
+    found, _ = made(tmp_path, data, comx=None, comy=None, **options)
+    assert found.centre is not None and "the bright-field disc of radius " in found.centre.how and not found.centre.no_disc
+    expected = (47 - 22.0, 21.5) if turned else (21.5, 22.0)
+    assert found.centre.place == pytest.approx(expected, abs=0.15)
+    assert all(0 < off < 0.15 for off in found.centre.uncertainty)
+    np.testing.assert_allclose(found.shift, np.subtract(expected, (24, 20) if turned else (20, 24)), atol=0.6)
+    assert not any("bright-field disc" in note for note in found.notes)
+    assert made(tmp_path, data)[0].centre is None
+
+
+@pytest.mark.parametrize("how", ["interpolate", "keep"])
+def test_without_a_disc_the_centre_of_mass_is_taken_and_said(tmp_path: Path, how: str) -> None:
+    """Patterns that fill the detector, brighter to one side: neither has a disc, and no hot pixel pulls the centre."""
+    mean = np.full((32, 32), 40.0)
+    mean[:, 24:] = 60
+    data = np.random.default_rng(4).poisson(mean, (6, 6, 32, 32)).astype(np.uint16)
+    data[:, :, 2, 2] = 60_000
+    found, _ = made(tmp_path, data, comx=None, comy=None, bad_pixels=how)
+    expected = float((mean * np.arange(32)).sum() / mean.sum())
+    assert found.centre is not None and found.centre.how == "the centre of mass"
+    assert found.centre.place == pytest.approx((15.5, expected), abs=0.1) and found.shift == (0, 1)
+    # of 36 patterns, so that counting statistics are about σ = width/√12/√counts
+    assert found.centre.uncertainty == pytest.approx([32 / np.sqrt(12 * data[..., 3:, :].sum())] * 2, rel=0.3)
+    said = "the centre of mass is taken for the beam's, where it is not give comx and comy: the counts hardly fall"
+    assert sum(note.startswith(said) for note in found.notes) == 1
+
+
 @pytest.mark.parametrize("length", [24, 25, 26, 27])
 @pytest.mark.parametrize("binning", [2, 3, 4, 5])
 def test_binning_keeps_the_middle(tmp_path: Path, length: int, binning: int) -> None:
@@ -461,7 +496,8 @@ def test_import_and_info(tmp_path: Path, capsys: Any, monkeypatch: pytest.Monkey
     assert open_dataset(target).scan_shape == (6, 5)
     code, out, err = run(capsys, monkeypatch, "import", source, target)
     assert code == 0 and "is there and was left as it is" in err and "written" not in out
-    assert run(capsys, monkeypatch, "import", source, target, "--overwrite")[0] == 0
+    code, out, err = run(capsys, monkeypatch, "import", source, target, "--overwrite")
+    assert code == 0 and "the beam's centre is at (y " in out and "px, by the bright-field disc of radius " in out
     assert open_dataset(target).scan_shape == (6, 7)
 
 
@@ -478,7 +514,11 @@ def test_import_of_plain_numbers(tmp_path: Path, capsys: Any, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["info", "nowhere.h5"], "there is no file nowhere.h5"),
+        (["info", "nowhere.h5"], "✕ there is no file nowhere.h5"),
+        (["info", "."], "✕ . is a folder, not a file of patterns"),
+        (["info", "scan.dat"], "✕ no reader for 'scan.dat'; files may end in"),
+        (["import", "nowhere.h5", "out.h5"], "✕ there is no file nowhere.h5"),
+        (["setup", "scan.dat", "out.json"], "✕ no reader for 'scan.dat'; files may end in"),
         (["info", "scan.h5", "--scan-size", "a,b"], "'a,b' is no list of whole numbers"),
         (["import", "scan.h5", "out.png"], "does not end in .h5"),
         (["import", "scan.h5", "out.h5", "--set", "acc_voltage"], "takes name=value"),
@@ -492,5 +532,7 @@ def test_faults_are_one_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source_file(tmp_path / "scan.h5")
+    (tmp_path / "scan.dat").touch()
     code, _, err = run(capsys, monkeypatch, *words)
-    assert code == 2 and reason in err
+    # nobody has typed the name of a preset's parameter here
+    assert code == 2 and reason in err and "data_path" not in err

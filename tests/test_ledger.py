@@ -337,6 +337,32 @@ def test_the_command_prints_the_ledger(root: Path) -> None:
     assert [line[:3] for line in lines] == ["001", "002", "003", "010"]
     assert "second [try]" in lines[1] and "finished" in lines[1]
     assert "broken: params.json cannot be read" in lines[2]
-    empty = subprocess.run([*command[:-1], str(root / "runs")], capture_output=True, text=True, timeout=60)
+    (root / "empty").mkdir()
+    empty = subprocess.run([*command[:-1], str(root / "empty")], capture_output=True, text=True, timeout=60)
     assert (empty.returncode, "no runs yet" in empty.stdout) == (0, True)
     assert json.loads((root / "runs" / "002" / NOTES).read_text())["name"] == "second [try]"
+
+
+def test_the_command_lists_runs_that_were_written_into_the_folder_itself(root: Path) -> None:
+    """As `pypty-nb run --out DIR` and `pypty-nb run` leave them; what else lies there is no run."""
+    shutil.copytree(root / "runs" / "001", root / "scan-run-001")
+    shutil.copytree(root / "runs" / "003", root / "by hand [2]")
+    (root / "pictures").mkdir()
+    (root / ".hidden").mkdir()
+    (root / "scan-run-001" / "params.json").write_text("{")
+
+    def listed(folder: Path) -> list[str]:
+        command = [sys.executable, "-m", "pypty_nb.cli", "runs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()[1:]
+
+    lines = listed(root)
+    assert [line.partition("  ")[0].rstrip() for line in lines] == ["001", "002", "003", "010", "by hand [2]", "scan-run-001"]
+    assert "stopped by you" in lines[4] and "broken: params.json cannot be read" in lines[5]
+    # and of a folder of runs, or of one run
+    assert [line[:3] for line in listed(root / "runs")] == ["001", "002", "003", "010"]
+    (line,) = listed(root / "by hand [2]")
+    assert line.startswith("by hand [2]") and "stopped by you" in line
+    # the page's ledger is that of the project
+    assert [entry.run for entry in Ledger(root).entries()] == ["001", "002", "003", "010"]

@@ -324,6 +324,22 @@ def test_folders_and_empty_files(tmp_path: Path, ending: str) -> None:
     refused(tmp_path / f"folder{ending}")
 
 
+@pytest.mark.parametrize(("module", "package"), [("rsciio", "rosettasciio"), ("dask", "dask")])
+def test_a_package_that_is_missing_is_named_with_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, package: str
+) -> None:
+    (tmp_path / "scan.dm4").write_bytes(b"\0\0\0\4" * 16)
+    loaded = [name for name in sys.modules if name.split(".")[0] in {"rsciio", module}]
+    for name in loaded:
+        monkeypatch.delitem(sys.modules, name)
+    # to be imported, None is as good as not installed
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DataError) as raised:
+        open_dataset(tmp_path / "scan.dm4")
+    said = f"scan.dm4: reading DigitalMicrograph needs the package {package}, which is missing here or too old"
+    assert said in str(raised.value) and str(raised.value).endswith(f"install it with: pip install --upgrade {package}")
+
+
 # ---- lazily
 READ_ONE = """
 import resource, sys

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -21,7 +24,7 @@ from tornado.websocket import WebSocketClosedError
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.workspace import Workspace, server
 from pypty_nb.workspace.paths import PATHS
-from tests.browser import PATIENCE_MS, Record, Site, button, leave, open_page, served
+from tests.browser import COMMAND, PATIENCE_MS, Record, Site, button, end, free_port, installed, leave, open_page, served
 
 TOKEN = "glass-bead-17"
 HOSTILE = '<img src=x onerror="window.harmed=1">'
@@ -68,6 +71,22 @@ def test_a_page_that_left_in_mid_message_needs_no_traceback(caplog: pytest.LogCa
         except Exception:
             logging.getLogger("asyncio").exception("Task exception was never retrieved")
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [OSError]
+
+
+def test_it_says_where_the_page_is_when_it_answers_there(tmp_path: Path) -> None:
+    pytest.importorskip("voila", reason="the page is served by voila")
+    surroundings, port = installed(tmp_path / "jupyter"), free_port()
+    command = [sys.executable, *COMMAND, "--root", str(tmp_path), "--port", str(port), "--no-browser"]
+    with subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            # at once: nobody who reads the line waits any longer
+            with socket.create_connection(("127.0.0.1", port), timeout=60):
+                pass
+            assert f"pypty_nb is at http://127.0.0.1:{port}/ (Ctrl-C ends it)" in said and process.poll() is None
+        finally:
+            end(process)
 
 
 # ---- paths

@@ -64,7 +64,7 @@ def import_(
     flip_y: Annotated[bool, typer.Option("--flip-y", help="Reverse the scan's y.")] = False,
     flip_x: Annotated[bool, typer.Option("--flip-x", help="Reverse the scan's x.")] = False,
     comcalc_len: Annotated[int, typer.Option(help="Patterns that give the centre and the bad pixels.")] = 1000,
-    comx: Annotated[int | None, typer.Option(help="The beam's offset along x, px; measured where not given.")] = None,
+    comx: Annotated[int | None, typer.Option(help="The beam's offset along x, px; its disc's where not given.")] = None,
     comy: Annotated[int | None, typer.Option(help="The same along y.")] = None,
     bin: Annotated[int, typer.Option(help="Sum this many pixels each way.")] = 1,
     crop_left: Annotated[int, typer.Option(help="Pixels to cut.")] = 0,
@@ -96,6 +96,8 @@ def import_(
             negative=negative, experiment=assignments(facts), progress=update,
         )  # fmt: skip
     _say_metadata(written.metadata)
+    if written.centre is not None:
+        OUT.print(written.centre.sentence)
     for note in written.notes:
         warn(note)
     if written.written:

@@ -40,7 +40,8 @@ def demo(
 
     OUT.print("Simulating 576 diffraction patterns of nanoparticles on a thin film …")
     preset = demo_preset()
-    report = follow(Reconstruction(preset), preset)
+    preset.print_flag = 2
+    report = follow(Reconstruction(preset), lambda: preset)
     if report is None:
         raise ParameterError("the run gave no report")
     counts = float(preset.dataset.sum())
@@ -78,5 +79,5 @@ def _serve(page: Page) -> None:
     page = replace(page, root=server.choose_root(page.root), port=server.choose_port(page.port, page.host))
     asks = ", which asks for the token" if page.token else ""
     root = escape(str(page.root))
-    OUT.print(f"pypty_nb is at [bold]{page.url}[/]{asks} (Ctrl-C ends it); project folder {root}")
-    server.serve(page)
+    sentence = f"pypty_nb is at [bold]{page.url}[/]{asks} (Ctrl-C ends it); project folder {root}"
+    server.serve(page, listening=lambda: OUT.print(sentence))

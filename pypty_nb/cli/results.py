@@ -31,10 +31,10 @@ def export(
 
 @commands.command()
 def runs(root: Annotated[Path, typer.Argument(help="Project folder.")] = Path()) -> None:
-    """List the runs of a project folder."""
-    from pypty_nb.workspace.ledger import Ledger
+    """List the runs of a project folder: those in its folder `runs`, and those written into it directly."""
+    from pypty_nb.workspace.ledger import Ledger, runs_beside
 
-    entries = Ledger(root).entries()
+    entries = [*Ledger(root).entries(), *runs_beside(root)]
     if not entries:
         OUT.print(f"{escape(str(root))}: no runs yet")
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +34,7 @@ def run(
 
     loaded = Preset.from_json(preset)
     folder = out or Path(loaded.output_folder or _free_folder(preset.stem))
-    _to_the_end(folder, lambda hooks: RecordedRun.start(loaded, folder, hooks))
+    _to_the_end(folder, lambda hooks: RecordedRun.start(loaded, folder, hooks), silent=loaded.print_flag == 0)
 
 
 @commands.command()
@@ -45,7 +46,7 @@ def resume(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> 
     if opened.is_finished():
         OUT.print(f"{folder}: this run has finished; nothing is left to do")
         return
-    _to_the_end(folder, lambda hooks: RecordedRun.resume(folder, hooks))
+    _to_the_end(folder, lambda hooks: RecordedRun.resume(folder, hooks), silent=opened.preset().print_flag == 0)
 
 
 @commands.command()
@@ -106,7 +107,7 @@ def tell(
     raise ParameterError(f"{folder}: the run has ended before it answered")
 
 
-def _to_the_end(folder: Path, begin: Callable[[Hooks], RecordedRun]) -> None:
+def _to_the_end(folder: Path, begin: Callable[[Hooks], RecordedRun], *, silent: bool) -> None:
     """Run in this process, which may be ended by Ctrl-C, by SIGTERM, or through the folder."""
     from _thread import interrupt_main
     from functools import partial
@@ -115,16 +116,18 @@ def _to_the_end(folder: Path, begin: Callable[[Hooks], RecordedRun]) -> None:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with ERR.status("Reading patterns …"):
+        with nullcontext() if silent else ERR.status("Reading patterns …"):
             recorded = begin(Hooks(interrupt=partial(interrupt_main, signal.SIGTERM)))
         with recorded:
-            report = follow(recorded, recorded.reconstruction.preset)
+            report = follow(recorded, lambda: recorded.reconstruction.preset)
             state = recorded.state
     finally:
         if "PYPTY_NB_QUEUE" in os.environ:
             from pypty_nb.workspace.jobs import advance_surroundings
 
             advance_surroundings()
+    if recorded.reconstruction.preset.print_flag == 0:
+        return
     if state.phase is Phase.FINISHED and report is not None:
         done(
             f"Finished after epoch {report.epoch}. Data loss [bold]{report.terms['data']:.8g}[/], "

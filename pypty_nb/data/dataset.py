@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -137,6 +138,11 @@ class SourceDataset:
             self.metadata = as_read(self.metadata, (proposed, self.source_shape), (self.axes, self.reversed_axes))
         own = (lengths["scan_y"], lengths["scan_x"]) if self._grid else None
         self.scan_shape = self._scan_shape(stated, own)
+
+    def __repr__(self) -> str:
+        """One line: the file's name, the shape, the type of a number."""
+        scan = "" if self.scan_shape is None else f", scan_shape={self.scan_shape}"
+        return f"{type(self).__name__}({Path(self.name).name!r}, shape={self.shape}{scan}, dtype={self.dtype})"
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Patterns `indices` (increasing), (len(indices), ky, kx) in the source's own dtype.

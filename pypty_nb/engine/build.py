@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pypty_nb.backend import Backend, choose_backend
-from pypty_nb.data import Dataset, Measurements, PhasePlates, open_dataset
+from pypty_nb.data import Dataset, Measurements, NoSuchData, PhasePlates, open_dataset
 from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.data.preprocess import Preprocessing, bad_mask
 from pypty_nb.engine import start
@@ -170,7 +170,10 @@ def open_measurements(preset: Preset) -> Dataset:
     if preset.dataset is not None:
         dataset = ArrayDataset(preset.dataset, signals=signals)
     else:
-        dataset = open_dataset(preset.data_path, axes=preset.data_axes or None, signals=signals)
+        try:
+            dataset = open_dataset(preset.data_path, axes=preset.data_axes or None, signals=signals)
+        except NoSuchData as error:
+            raise NoSuchData(f"data_path: {error}") from error
     if signals and dataset.shape[1] != len(preset.masks):
         raise ParameterError(f"masks: has {len(preset.masks)} detectors; the data hold {dataset.shape[1]} signals a pattern")
     return dataset

@@ -61,20 +61,24 @@ def search(
     trial, report
         The accepted trial, or ``None`` where `max_count` or `min_step` was passed or no decrease can be resolved.
     """
-    step, low, high, count = first_step, 0.0, math.inf, 0
+    step, low, high = first_step, 0.0, math.inf
+    trials: list[tuple[float, float]] = []
     while True:
+        count = len(trials)
         too_fine = -step * start.slope <= settings.resolution * abs(start.loss) or high - low <= 1e-12 * high < math.inf
         if step < settings.min_step or too_fine or (settings.max_count is not None and count >= settings.max_count):
-            return None, LineSearchReport(first_step, 0.0, start.slope, start.slope, count, accepted=False)
+            return None, LineSearchReport(
+                first_step, 0.0, start.slope, start.slope, count, accepted=False, trials=tuple(trials)
+            )
         trial = trial_at(step)
-        count += 1
+        trials.append((step, trial.loss))
         # written so that a NaN counts as too long a step
         if not trial.loss <= start.loss + settings.c1 * step * start.slope:
             high = step
         elif trial.slope < settings.c2 * start.slope:
             low = step
         else:
-            return trial, LineSearchReport(first_step, step, start.slope, trial.slope, count)
+            return trial, LineSearchReport(first_step, step, start.slope, trial.slope, len(trials), trials=tuple(trials))
         if math.isinf(high):
             step *= settings.optimism
         elif low == 0:

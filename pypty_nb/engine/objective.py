@@ -196,8 +196,9 @@ class Objective:
         if weight == "mean":
             return 1 / count
         if weight == "mean_full":
-            ky, kx = self._measurements.window
-            return 1 / (count * ky * kx)
+            left_out = self._setup.left_out
+            compared = math.prod(self._measurements.window) - (0 if left_out is None else int(left_out.sum()))
+            return 1 / (count * compared)
         return float(weight)
 
     def _sequence(self, epoch: int) -> tuple[int, ...] | None:

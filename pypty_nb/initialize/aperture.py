@@ -82,6 +82,8 @@ def fit_disc(mean_pattern: np.ndarray, threshold: float = 0.5) -> Disc:
             "there is none; record with a shorter camera length, or give the aperture as a mask"
         )
     level = around + threshold * (inside - around)
+    if not (clean > level).any():
+        raise DataError("mean pattern: single pixels apart it holds no counts, so there is no bright-field disc to be found")
     rim = _Rim(_first_centre(clean > level))
     for _ in range(4):
         rim = _fitted_rim(clean, rim.centre, level)

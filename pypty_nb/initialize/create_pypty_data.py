@@ -21,12 +21,14 @@ from pypty_nb.files import atomic
 from pypty_nb.initialize.bad_pixels import (
     BLOCK_BYTES,
     BadPixels,
+    PixelStatistics,
     find_bad_pixels,
     listed,
     no_number,
     pixel_statistics,
     spread,
 )  # fmt: skip
+from pypty_nb.initialize.centring import BeamCentre, beam_centre
 from pypty_nb.initialize.recipe import Recipe, check_window
 from pypty_nb.initialize.scan_order import ScanOrder, scan_order
 from pypty_nb.initialize.virtual import Progress
@@ -54,6 +56,8 @@ class Imported:
         (y, x) positions as written.
     shift : tuple of int
         [y, x] px by which the beam lay off the centre, and every pattern was moved back.
+    centre : BeamCentre, or None
+        Where the beam was found, in patterns flipped and transposed as asked; ``None`` where it was not looked for.
     bad_pixels : BadPixels
     negative : int
         Counts below zero, made zero.
@@ -71,6 +75,7 @@ class Imported:
     shape: tuple[int, ...]
     scan_size: tuple[int, int] | None
     shift: tuple[int, int] = (0, 0)
+    centre: BeamCentre | None = None
     bad_pixels: BadPixels = field(default_factory=BadPixels)
     negative: int = 0
     empty: tuple[int, ...] = ()
@@ -132,7 +137,8 @@ def create_pypty_data(
     comcalc_len : int or None
         Patterns, evenly spread, whose mean gives the centre and the bad pixels; None takes all.
     comx, comy : int or None
-        By how many pixels the beam is off the middle; where not given, the centre of mass of the mean pattern; 0 leaves it.
+        By how many pixels the beam is off the middle; where not given, the middle of the mean pattern's bright-field disc, or
+        its centre of mass where there is none; 0 leaves it.
     bin : int
         Sum bin × bin pixels; a remainder is cut.
     crop_left, crop_right, crop_top, crop_bottom : int or None
@@ -191,13 +197,15 @@ def create_pypty_data(
     if not statistics.total.any():
         raise DataError(f"{source.name}: {statistics.count} patterns spread over the scan are all zero")
     good = source.metadata.get("mask")
-    pixels = BadPixels() if bad_pixels == "keep" else find_bad_pixels(statistics, None if good is None else good.value)
+    found = find_bad_pixels(statistics, None if good is None else good.value)
+    pixels = BadPixels() if bad_pixels == "keep" else found
     bad = pixels.mask(statistics.shape)
     believed = bad if bad.any() else None
     filled = bad_pixels == "interpolate"
     recipe = Recipe(believed, filled, (flip_ky, flip_kx), swap_axes, (0, 0), cutoff_ratio, rescale, crop, bin, pad_k)
     check_window(recipe, statistics.shape, source.name)
-    recipe = replace(recipe, shift=_off_centre(recipe, statistics.mean, (comy, comx)))
+    centre = _centre(recipe, statistics, found) if comx is None or comy is None else None
+    recipe = replace(recipe, shift=_off_middle(centre, recipe, statistics.shape, (comy, comx)))
     if normalize:
         uncut = replace(recipe, divisor=1.0, crop=(0, 0, 0, 0), binning=1, pad=0)
         recipe = replace(recipe, divisor=rescale * float(uncut.apply(statistics.mean[None]).sum()))
@@ -207,8 +215,10 @@ def create_pypty_data(
     metadata = _metadata(said, experiment, recipe, order)
     writer = _Writer(source, order, recipe, negative, data_dtype)
     done = writer.write(path, metadata, progress)
-    notes = (*order.notes, *_notes(recipe, pixels, bad_pixels, done))
-    return Imported(path, done.shape, order.scan_size, recipe.shift, pixels, done.negative, tuple(done.empty), metadata, notes)
+    notes = (*order.notes, *_notes(recipe, pixels, bad_pixels, done, centre))
+    return Imported(
+        path, done.shape, order.scan_size, recipe.shift, centre, pixels, done.negative, tuple(done.empty), metadata, notes
+    )
 
 
 class _Writer:
@@ -332,18 +342,22 @@ def _check(
             raise ParameterError(f"experiment: {key!r} is none of {', '.join(KEYS)}")
 
 
-def _off_centre(recipe: Recipe, mean: np.ndarray, given: tuple[int | None, int | None]) -> tuple[int, int]:
-    """By how many pixels [y, x] the beam is off pixel N//2: as given, else the mean pattern's centre of mass."""
-    uncut = replace(recipe, cutoff=None, divisor=1.0, crop=(0, 0, 0, 0), binning=1, pad=0)
-    pattern = uncut.apply(mean[None])[0]
-    total = float(pattern.sum())
-    if total == 0:
-        return int(given[0] or 0), int(given[1] or 0)
-    found = []
-    for axis, value in enumerate(given):
-        places = np.arange(pattern.shape[axis]) - pattern.shape[axis] // 2
-        found.append(int(value) if value is not None else round(float(pattern.sum(axis=1 - axis) @ places) / total))
-    return found[0], found[1]
+def _centre(recipe: Recipe, statistics: PixelStatistics, found: BadPixels) -> BeamCentre | None:
+    """Where the beam is, in patterns turned as `recipe` does; bad pixels do not count, kept ones neither."""
+    bad = found.mask(statistics.shape)
+    turned = Recipe(bad if bad.any() else None, True, recipe.flips, recipe.swap, (0, 0), None, 1.0, (0, 0, 0, 0), 1, 0)
+    mean, error = (turned.apply(image[None])[0] for image in (statistics.mean, statistics.error))
+    return beam_centre(mean, error) if mean.any() else None
+
+
+def _off_middle(
+    centre: BeamCentre | None, recipe: Recipe, shape: tuple[int, int], given: tuple[int | None, int | None]
+) -> tuple[int, int]:
+    """By how many pixels [y, x] the beam is off pixel N//2: as given, else as measured."""
+    lengths = shape[::-1] if recipe.swap else shape
+    measured = (0, 0) if centre is None else (round(at - n // 2) for at, n in zip(centre.place, lengths, strict=True))
+    y, x = (int(by) if said is None else int(said) for by, said in zip(measured, given, strict=True))
+    return y, x
 
 
 def _metadata(said: Metadata, experiment: Mapping[str, Any] | None, recipe: Recipe, order: ScanOrder) -> Metadata:
@@ -365,13 +379,15 @@ def _metadata(said: Metadata, experiment: Mapping[str, Any] | None, recipe: Reci
     return out | {key: Found(value, "user") for key, value in (experiment or {}).items()}
 
 
-def _notes(recipe: Recipe, pixels: BadPixels, how: str, done: _Writer) -> list[str]:
+def _notes(recipe: Recipe, pixels: BadPixels, how: str, done: _Writer, centre: BeamCentre | None) -> list[str]:
     """What was found and done, one sentence each."""
     notes = pixels.sentences(_BAD_PIXELS[how])
     if done.negative:
         notes.append(f"{done.negative} negative counts set to zero")
     if done.empty:
         notes.append(f"{len(done.empty)} patterns hold no counts: {listed([str(index) for index in done.empty])}")
+    if centre is not None and centre.no_disc:
+        notes.append(f"{centre.how} is taken for the beam's, where it is not give comx and comy: {centre.no_disc}")
     if any(recipe.shift):
         y, x = recipe.shift
         notes.append(f"the beam lay (y {y:+d}, x {x:+d}) px off the middle; every pattern was moved back")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -141,23 +142,23 @@ class RunFolder:
         """Add one line to ``loss.csv``, under the original's column names.
 
         `memory` is (free, total) in GiB. With `constraints` each of these terms has a column, else one holds their sum.
-        Held-out pixels bring a column of theirs.
+        Held-out pixels bring a column of theirs. A file that is there keeps the columns it began with.
         """
-        search, held_out = report.search, () if report.validation is None else (report.validation,)
-        shares = (
-            (report.loss - report.terms["data"],)
-            if constraints is None
-            else tuple(report.terms.get(name, 0.0) for name in constraints)
-        )
+        path, search, header = self.path / LOSS, report.search, _header(self.path / LOSS)
+        if not header:
+            header = columns(constraints, held_out=report.validation is not None)
+            # as a whole, since without it no line can be read
+            write_text(path, _csv_line(header))
+        shares = {name: value for name, value in report.terms.items() if name != "data"}
+        summed = sum((value for name, value in shares.items() if name not in header), 0.0)
         row = (
             report.epoch, f"{report.seconds:.3f}", repr(report.loss), repr(report.sse), search.initial_step, search.step,
-            search.evaluations, search.slope, search.new_slope, *map(repr, (*shares, *held_out)),
-            f"{memory[0]:.2f}", f"{memory[1]:.2f}", "; ".join(report.warnings),
+            search.evaluations, search.slope, search.new_slope, repr(summed), f"{memory[0]:.2f}", f"{memory[1]:.2f}",
+            "; ".join(report.warnings),
         )  # fmt: skip
-        if not (self.path / LOSS).exists():
-            # as a whole, since without it no line can be read
-            write_text(self.path / LOSS, _csv_line(columns(constraints, held_out=bool(held_out))))
-        _append(self.path / LOSS, _csv_line(row))
+        held_out = math.nan if report.validation is None else report.validation
+        values = {**shares, VALIDATION: repr(held_out), **dict(zip(COLUMNS, row, strict=True))}
+        _append(path, _csv_line(values.get(name, 0.0) for name in header))
 
     def widen_losses(self, constraints: tuple[str, ...]) -> tuple[str, ...]:
         """Give ``loss.csv`` a column for each of `constraints` that has none, 0 so far; the constraints that have one then."""
@@ -282,6 +283,16 @@ def _complete_lines(path: Path) -> list[str]:
     except FileNotFoundError:
         return []
     return text.split("\n")[:-1]
+
+
+def _header(path: Path) -> list[str]:
+    """The columns of the table at `path`; none where there is no whole line yet."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            first = file.readline()
+    except FileNotFoundError:
+        return []
+    return next(csv.reader([first])) if first.endswith("\n") else []
 
 
 def _append(path: Path, text: str) -> None:

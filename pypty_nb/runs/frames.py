@@ -95,7 +95,7 @@ def _report(arrays: Mapping[str, np.ndarray]) -> EpochReport:
     return EpochReport(
         **{name: said[name] for name in _NUMBERS},
         terms=said["terms"],
-        search=LineSearchReport(**said["search"]),
+        search=LineSearchReport(**said["search"] | {"trials": tuple(map(tuple, said["search"].get("trials", ())))}),
         warnings=tuple(said["warnings"]),
         residual=arrays.get("residual"),
         point=point_of(arrays),

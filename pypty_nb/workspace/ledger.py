@@ -107,6 +107,13 @@ def standing(run: RunFolder) -> Standing:
     return _said(run.path) or _journalled(run)
 
 
+def runs_beside(root: Path) -> list[Entry]:
+    """The runs that lie in `root` itself, not under ``root/runs``, by number and name; and `root` where it is one."""
+    root = root.resolve()
+    inside = [entry for entry in Ledger(root, ".").entries() if RunFolder(entry.path).is_run()]
+    return [Ledger(root.parent, ".")._entry(root.name), *inside] if RunFolder(root).is_run() else inside
+
+
 class Ledger:
     """The runs under ``root/runs``.
 
@@ -117,10 +124,12 @@ class Ledger:
     ----------
     root : Path
         The project folder.
+    runs : str
+        The folder in it that holds the runs.
     """
 
-    def __init__(self, root: Path):
-        self.runs = root.resolve() / RUNS
+    def __init__(self, root: Path, runs: str = RUNS):
+        self.runs = root.resolve() / runs
         self._read: dict[str, tuple[_Stamps, Entry, Standing | None]] = {}
         self._noting = threading.Lock()
         self._outlines: dict[str, tuple[tuple[int, int], Outline]] = {}

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,14 +60,15 @@ class Page:
         return f"http://{host}:{self.port}/"
 
 
-def serve(page: Page) -> None:
-    """Serve `page` until interrupted.
+def serve(page: Page, listening: Callable[[], None] | None = None) -> None:
+    """Serve `page` until interrupted; calls `listening` once, when visitors are let in.
 
     Raises
     ------
     ParameterError
         Where the page's files are not installed, or others could reach it without a token.
     """
+    from tornado.ioloop import IOLoop
     from voila.app import Voila
 
     check_access(page.host, page.token)
@@ -79,7 +81,12 @@ def serve(page: Page) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("asyncio").addFilter(tells_more_than_a_closed_page)
     arguments = [str(notebook()), "--template=pypty_nb"]
-    Voila.launch_instance(argv=arguments if page.open_browser else [*arguments, "--no-browser"], config=settings(page))
+    voila = Voila.instance(config=settings(page))
+    voila.initialize(arguments if page.open_browser else [*arguments, "--no-browser"])
+    if listening is not None:
+        # its loop begins when its port is bound, and not where that fails
+        IOLoop.current().add_callback(listening)
+    voila.start()
 
 
 def tells_more_than_a_closed_page(record: logging.LogRecord) -> bool:

@@ -19,6 +19,10 @@ from numpy.typing import DTypeLike
 from pypty_nb.data.dataset import DataError, SourceDataset, Stated, one_line
 
 
+class NoSuchData(DataError):
+    """A path that leads to no file of patterns."""
+
+
 def open_dataset(
     path: str | os.PathLike[str],
     *,
@@ -51,8 +55,10 @@ def open_dataset(
 
     Raises
     ------
+    NoSuchData
+        Where there is no such file, it may not be read, or there is no reader for it.
     DataError
-        Where there is no such file, no reader for it, nothing in it that could be patterns, or what is stated does not fit.
+        Where there is nothing in it that could be patterns, or what is stated does not fit.
     """
     path = Path(path)
     named = tuple(part.strip() for part in axes.split(",")) if isinstance(axes, str) else axes
@@ -71,7 +77,13 @@ def open_dataset(
     except DataError:
         raise
     except PermissionError as error:
-        raise DataError(f"data_path: {path} may not be read: {error.strerror}") from error
+        raise NoSuchData(f"{path} may not be read: {error.strerror}") from error
+    except ModuleNotFoundError as error:
+        package = _package(error)
+        raise DataError(
+            f"{path}: reading {reader.FORMAT} needs the package {package}, which is missing here or too old; "
+            f"install it with: pip install --upgrade {package}"
+        ) from error
     except Exception as error:  # what parsers raise on damaged bytes cannot be foreseen; it is told
         raise DataError(f"{path}: cannot be read as {reader.FORMAT}: {one_line(error)}") from error
 
@@ -91,20 +103,20 @@ def _reader(path: Path, stated: Stated) -> ModuleType:
     try:
         found = path.exists()
     except OSError as error:
-        raise DataError(f"data_path: {path} cannot be looked up: {error.strerror}") from error
+        raise NoSuchData(f"{path} cannot be looked up: {error.strerror}") from error
     if not found:
-        raise DataError(f"data_path: there is no file {path}")
+        raise NoSuchData(f"there is no file {path}")
     readers, ending = _readers(), path.suffix.lower()
     folders = [reader for reader in readers if ending in getattr(reader, "FOLDERS", ())]
     if not path.is_file() and not (path.is_dir() and folders):
         kind = "a folder" if path.is_dir() else "a device or a pipe"
-        raise DataError(f"data_path: {path} is {kind}, not a file of patterns")
+        raise NoSuchData(f"{path} is {kind}, not a file of patterns")
     if stated.shape is not None or stated.dtype is not None:
         return import_module(f"{__name__}.raw")
     readers = [reader for reader in readers if ending in reader.ENDINGS]
     if not readers:
         endings = sorted({ending for reader in _readers() for ending in reader.ENDINGS})
-        raise DataError(f"data_path: no reader for {path.name!r}; files may end in {', '.join(endings)}")
+        raise NoSuchData(f"no reader for {path.name!r}; files may end in {', '.join(endings)}")
     special = [reader for reader in readers if hasattr(reader, "recognises")]
     general = [reader for reader in readers if not hasattr(reader, "recognises")]
     if not general and len(special) == 1:
@@ -126,6 +138,12 @@ def endings() -> tuple[str, ...]:
 
 def _readers() -> list[ModuleType]:
     return [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+
+
+def _package(error: ModuleNotFoundError) -> str:
+    """What to install for the module that was not found, which one package calls otherwise than itself."""
+    module = (error.name or "").partition(".")[0]
+    return {"rsciio": "rosettasciio"}.get(module, module)
 
 
 def _pair(size: Sequence[int], path: Path) -> tuple[int, int]:

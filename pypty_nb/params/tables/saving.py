@@ -59,8 +59,8 @@ class Saving(Table):
         bounds=(0, 4),
         live=True,
         label="Verbosity",
-        doc="How much a run prints: 0 nothing, 1 one line that is overwritten, 2 one line for every epoch, 3 every "
-        "step of the line search, 4 also the share of each constraint.",
+        doc="How much a run prints: 0 nothing but errors, 1 one line that is overwritten, 2 also one line for every epoch, "
+        "3 also every step of the line search, 4 also the share of each constraint.",
     )
     strip_dataset_from_params = Boolean(
         True,
