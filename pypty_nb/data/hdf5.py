@@ -193,8 +193,11 @@ def attributes(file: Any, found: Any, facts: Facts) -> None:
             if key not in KEYS:
                 continue
             value = holder.attrs[name]
-            source = holder.attrs.get(f"{name}_source", f"attribute {name} of {where}")
-            facts.add(key, tuple(int(n) for n in value) if key == "scan_size" else value, text(source))
+            source = text(holder.attrs.get(f"{name}_source", f"attribute {name} of {where}"))
+            if key == "energy":
+                facts.add_energy(value, "eV", source)
+            else:
+                facts.add(key, tuple(int(n) for n in value) if key == "scan_size" else value, source)
     for key in ("positions", "positions_px", "mask"):
         array = _at(file, key)
         if array is not None:
