@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from pypty_nb import create_pypty_data
+from pypty_nb import Reconstruction, create_pypty_data
+from pypty_nb.cli import main
 from pypty_nb.data import DataError, open_dataset
 from pypty_nb.initialize import Calibration, append_exp_params, calibrate_experiment
 from pypty_nb.initialize.scan_grid import READINGS, grid_positions_A, lattice_of, positions_px, scan_matrix
@@ -52,6 +54,14 @@ def found(path: Path | None = None, leave: str = "", **stated: Any) -> Calibrati
 
 def warned(calibration: Calibration, *words: str) -> bool:
     return any(all(word in text for word in words) for text in calibration.warnings)
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    """Run `words` as from a shell; it must succeed."""
+    monkeypatch.setattr(sys, "argv", list(words))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
 
 
 # ---- positions of the file
@@ -317,3 +327,66 @@ def test_missing_frames_and_how_they_are_done_without(tmp_path: Path) -> None:
     done = create_pypty_data(tmp_path / "scan.npy", tmp_path / "new.h5", scan_size=SCAN)
     assert done.scan_size == (21, 24)
     assert found(tmp_path / "new.h5").preset.scan_size == (21, 24)
+
+
+def test_patterns_that_a_run_refuses_are_named(tmp_path: Path) -> None:
+    spoilt = scanned(SETTING).copy()
+    spoilt[0, 3, 2, :4] = -5
+    spoilt[2, 0, 5, 5] = np.nan
+    spoilt[3, 1] = np.inf
+    spoilt[4, 2] = 0
+    calibration = found(dataset=spoilt)
+    assert warned(calibration, "4 counts below zero in 1 pattern: 3,", 'create_pypty_data(dataset, "new.h5", negative="clip")')
+    assert warned(calibration, "NaN or infinity in 2 patterns: 48, 73,", "sequence")
+    assert warned(calibration, "no counts in 1 pattern: 98;")
+    assert calibration.disc.radius == pytest.approx(found().disc.radius, abs=0.05)
+    np.save(tmp_path / "scan.npy", spoilt)
+    assert warned(found(tmp_path / "scan.npy"), "scan.npy new.h5 --negative clip`")
+    # what is said to be of help is
+    done = create_pypty_data(np.nan_to_num(spoilt, posinf=0), tmp_path / "new.h5", negative="clip")
+    helped = found(done.path)
+    assert done.negative == 4 and not warned(helped, "below zero") and warned(helped, "no counts in 2 patterns: 73, 98;")
+    sequence = [index for index in range(COUNT) if index not in (73, 98)]
+    assert next(iter(Reconstruction({**dict(helped.preset.items()), "sequence": sequence, "epoch_max": 1}))).loss > 0
+
+
+def test_messages_name_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with h5py.File("two.h5", "w") as file:
+        file["a/counts"], file["b"] = np.ones((4, 8, 8)), np.ones((9, 8, 8))
+    with pytest.raises(DataError, match=r"dataset, for instance `(pypty-nb import two.h5 new.h5 --dataset /a/counts)`") as said:
+        open_dataset("two.h5")
+    command(monkeypatch, *str(said.value).split("`")[1].split())
+    assert open_dataset("new.h5").shape == (4, 8, 8)
+    Path("plain.raw").write_bytes(np.ones((4, 4, 8, 8), "u2").tobytes())
+    with pytest.raises(
+        DataError, match=r"for instance `pypty-nb import plain.raw new.h5 --shape 64,64,128,128 --dtype uint16`"
+    ):
+        open_dataset("plain.raw")
+    command(monkeypatch, *["pypty-nb", "import", "plain.raw", "plain.h5", "--shape", "4,4,8,8", "--dtype", "uint16"])
+    assert open_dataset("plain.h5").scan_shape == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "scale"),
+    [({"pad_k": 8}, (2, 2)), ({"crop_left": 4, "crop_right": 4}, (1, 0.5)), ({"bin": 2}, (1, 1)), ({"bin": 3}, (15 / 16,) * 2)],
+)
+def test_positions_in_pixels_follow_the_pixel(tmp_path: Path, options: dict[str, int], scale: tuple[float, float]) -> None:
+    """Padding, cropping and binning keep where the points lie, in Å."""
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file["data"] = np.random.default_rng(0).poisson(50, (9, 16, 16))
+        file["data"].attrs["rez_pixel_size_A"] = 0.01
+        file["positions_px"] = np.arange(18.0).reshape(9, 2)
+    done = create_pypty_data(tmp_path / "raw.h5", tmp_path / "new.h5", comx=0, comy=0, **options)
+    written = open_dataset(done.path).metadata
+    np.testing.assert_allclose(written["positions_px"].value, np.arange(18.0).reshape(9, 2) * scale)
+    size = 1 / (written["rez_pixel_size_A"].value * np.array(done.shape[1:]))
+    np.testing.assert_allclose(written["positions_px"].value * size, np.arange(18.0).reshape(9, 2) / 0.16)
+
+
+def test_the_step_of_a_field_outlives_columns_left_out(tmp_path: Path) -> None:
+    metadata = {"scan": {"fov_nm": 0.6}}
+    np.save(tmp_path / "scan.npy", np.ones((28, 8, 8)))
+    (tmp_path / "scan.json").write_text(json.dumps({"metadata": metadata}), encoding="utf-8")
+    done = create_pypty_data(tmp_path / "scan.npy", tmp_path / "new.h5", scan_size=(4, 7), drop_columns=2)
+    assert done.metadata["scan_step_A"].value == pytest.approx(1.0) and "fov_nm" not in done.metadata

@@ -344,6 +344,12 @@ def import_command(name: str, options: str, arguments: str) -> str:
     return f"`pypty-nb import {shlex.quote(name)} new.h5 {options}`"
 
 
+def which_dataset(path: Path, names: Sequence[str]) -> str:
+    """What to do where a file holds several arrays of patterns under `names`."""
+    command = import_command(str(path), f"--dataset {shlex.quote(names[0])}", f"dataset={names[0]!r}")
+    return f"say which is meant by dataset, for instance {command}"
+
+
 def as_slice(indices: np.ndarray) -> slice | np.ndarray:
     """A slice where the indices are consecutive, so that a file is not read at random."""
     first, last = int(indices[0]), int(indices[-1])

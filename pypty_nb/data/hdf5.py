@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5o, h5p  # pyright: ignore[reportAttributeAccessIssue]
 
-from pypty_nb.data.dataset import DataError, SourceDataset, Stated, check_numbers, one_line
+from pypty_nb.data.dataset import DataError, SourceDataset, Stated, check_numbers, one_line, which_dataset
 from pypty_nb.data.metadata import KEYS, Facts, Metadata
 
 NAME = "data"
@@ -149,7 +149,9 @@ def chosen(file: Any, path: Path, stated: Stated, pick: Pick | None) -> Any:
     if not candidates:
         raise DataError(f"{path}: has no dataset {NAME!r} and no other array of patterns; {_holdings(file)}")
     listed = ", ".join(f"{name} {item.shape}" for name, item in candidates.items())
-    raise DataError(f"{path}: holds {len(candidates)} arrays that could be patterns; say which is meant by dataset: {listed}")
+    raise DataError(
+        f"{path}: holds {len(candidates)} arrays that could be patterns: {listed}; {which_dataset(path, list(candidates))}"
+    )
 
 
 def arrays(group: Any, *, depth: int = 0, seen: set[Any] | None = None) -> Iterator[tuple[str, Any]]:

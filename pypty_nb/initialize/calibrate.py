@@ -18,6 +18,7 @@ from pypty_nb.initialize.contradicted import ROTATION_TOLERANCE_DEG, contradicte
 from pypty_nb.initialize.defocus import Focus, estimate_focus
 from pypty_nb.initialize.detector_pixel import agree, detector_pixel
 from pypty_nb.initialize.experiment import AUTO, Experiment
+from pypty_nb.initialize.faults import mean_and_faults
 from pypty_nb.initialize.measurement import Flipped, Repaired, open_measurement
 from pypty_nb.initialize.orientation import Orientation, OrientationError, find_orientation, turned
 from pypty_nb.initialize.preset_values import preset_values
@@ -28,7 +29,7 @@ from pypty_nb.initialize.stages import Stages
 from pypty_nb.initialize.statements import Statements
 from pypty_nb.initialize.survey import ScanMaps, survey
 from pypty_nb.initialize.trial_run import Trial, try_orientation
-from pypty_nb.initialize.virtual import Progress, mean_pattern
+from pypty_nb.initialize.virtual import Progress
 from pypty_nb.params import ParameterError, Preset, as_preset
 from pypty_nb.physics.units import electron_wavelength
 
@@ -224,7 +225,8 @@ class _Session:
             pattern = np.tensordot(signals.mean(axis=0), self.given.masks, axes=1)
             pattern = pattern[::-1] if self.flip else pattern
         else:
-            pattern = mean_pattern(self.dataset, progress=self.stages.of("mean pattern"))
+            pattern, faults = mean_and_faults(self.dataset, progress=self.stages.of("mean pattern"))
+            self.warnings.extend(faults.sentences(self.raw.name))
         if self.given.aperture is not None:
             disc, tag, how = disc_of_mask(self.given.aperture > 0, pattern), "user", "the aperture given"
         else:
