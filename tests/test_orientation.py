@@ -121,7 +121,7 @@ def test_a_stated_rotation_that_the_shadows_deny_is_pointed_out() -> None:
     given = STATED | {"dataset": scanned(Setting("as read", 17.0, -40_000.0)), "PLRotation_deg": 37.0}
     found = calibrate_experiment(given)
     assert found.values["PLRotation_deg"].tag == "user"
-    assert any("PLRotation_deg" in warning and "20°" in warning for warning in found.warnings)
+    assert any("PLRotation_deg: 37° (as you state), but shadow images tell 1" in warning for warning in found.warnings)
 
 
 def test_candidates_for_the_page() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,8 @@ class SourceDataset:
         Those that are read from their end.
     source_shape : tuple of int
         Their lengths.
+    scan_axes : tuple of int, or None
+        The lengths of (scan_y, scan_x), where it has them.
 
     Raises
     ------
@@ -136,8 +139,8 @@ class SourceDataset:
         if stated.axes is not None:
             proposed = _proposed(self.source_shape, axes)
             self.metadata = as_read(self.metadata, (proposed, self.source_shape), (self.axes, self.reversed_axes))
-        own = (lengths["scan_y"], lengths["scan_x"]) if self._grid else None
-        self.scan_shape = self._scan_shape(stated, own)
+        self.scan_axes = (lengths["scan_y"], lengths["scan_x"]) if self._grid else None
+        self.scan_shape = self._scan_shape(stated, self.scan_axes)
 
     def __repr__(self) -> str:
         """One line: the file's name, the shape, the type of a number."""
@@ -220,6 +223,7 @@ class SourceDataset:
         size, source = stated.scan_size, "stated"
         if size is not None:
             check_scan(size, self.shape[0], self.name)
+            check_scan_axes(size, own, self.name)
         elif own is not None:
             size, source = own, "the axes of the data"
         elif found is not None and np.prod(found.value) == self.shape[0]:
@@ -321,6 +325,34 @@ def check_scan(size: Sequence[int], count: int, name: str) -> None:
         f"{' or '.join(dict.fromkeys(fits))} would fit" if fits else "neither number divides them; count rows and columns again"
     )
     raise DataError(f"{name}: scan_size: {rows} × {columns} = {rows * columns} positions, but {count} patterns; {hint}")
+
+
+def check_scan_axes(size: Sequence[int], axes: tuple[int, int] | None, name: str) -> None:
+    """Raise a `DataError` where a scan of `size` (y, x) contradicts two `axes` of the data, neither of length 1."""
+    if axes is None or min(axes) == 1 or tuple(size) == axes:
+        return
+    remedy = "leave scan_size out, or give the patterns in one row (pattern, ky, kx) to divide them otherwise"
+    if tuple(size) == axes[::-1]:
+        remedy = (
+            "leave scan_size out; if the scan is stored the other way round, name the file's axes in turn in data_axes "
+            "(`pypty-nb import --axes`), such as scan_x, scan_y, ky, kx"
+        )
+    raise DataError(
+        f"{name}: scan_size: {size[0]} × {size[1]} is stated, but the axes of the data are {axes[0]} × {axes[1]}; {remedy}"
+    )
+
+
+def import_command(name: str, options: str, arguments: str) -> str:
+    """How data called `name` are written anew: the command for a file, the call for an array."""
+    if not Path(name).suffix:
+        return f'`create_pypty_data({name}, "new.h5", {arguments})`'
+    return f"`pypty-nb import {shlex.quote(name)} new.h5 {options}`"
+
+
+def which_dataset(path: Path, names: Sequence[str]) -> str:
+    """What to do where a file holds several arrays of patterns under `names`."""
+    command = import_command(str(path), f"--dataset {shlex.quote(names[0])}", f"dataset={names[0]!r}")
+    return f"say which is meant by dataset, for instance {command}"
 
 
 def as_slice(indices: np.ndarray) -> slice | np.ndarray:

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5o, h5p  # pyright: ignore[reportAttributeAccessIssue]
 
-from pypty_nb.data.dataset import DataError, SourceDataset, Stated, check_numbers, one_line
+from pypty_nb.data.dataset import DataError, SourceDataset, Stated, check_numbers, one_line, which_dataset
 from pypty_nb.data.metadata import KEYS, Facts, Metadata
 
 NAME = "data"
@@ -149,7 +149,9 @@ def chosen(file: Any, path: Path, stated: Stated, pick: Pick | None) -> Any:
     if not candidates:
         raise DataError(f"{path}: has no dataset {NAME!r} and no other array of patterns; {_holdings(file)}")
     listed = ", ".join(f"{name} {item.shape}" for name, item in candidates.items())
-    raise DataError(f"{path}: holds {len(candidates)} arrays that could be patterns; say which is meant by dataset: {listed}")
+    raise DataError(
+        f"{path}: holds {len(candidates)} arrays that could be patterns: {listed}; {which_dataset(path, list(candidates))}"
+    )
 
 
 def arrays(group: Any, *, depth: int = 0, seen: set[Any] | None = None) -> Iterator[tuple[str, Any]]:
@@ -193,8 +195,11 @@ def attributes(file: Any, found: Any, facts: Facts) -> None:
             if key not in KEYS:
                 continue
             value = holder.attrs[name]
-            source = holder.attrs.get(f"{name}_source", f"attribute {name} of {where}")
-            facts.add(key, tuple(int(n) for n in value) if key == "scan_size" else value, text(source))
+            source = text(holder.attrs.get(f"{name}_source", f"attribute {name} of {where}"))
+            if key == "energy":
+                facts.add_energy(value, "eV", source)
+            else:
+                facts.add(key, tuple(int(n) for n in value) if key == "scan_size" else value, source)
     for key in ("positions", "positions_px", "mask"):
         array = _at(file, key)
         if array is not None:

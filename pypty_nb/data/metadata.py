@@ -33,6 +33,7 @@ Metadata = Mapping[str, Found]
 KEYS: dict[str, tuple[str, str]] = {
     "acc_voltage": ("kV", "acceleration voltage"),
     "scan_step_A": ("Å", "scan step along the fast axis"),
+    "fov_nm": ("nm", "width of the scan, first to last point"),
     "scan_size": ("", "scan positions (y, x)"),
     "rez_pixel_size_mrad": ("mrad", "detector pixel"),
     "rez_pixel_size_A": ("Å⁻¹", "detector pixel"),
@@ -48,17 +49,18 @@ KEYS: dict[str, tuple[str, str]] = {
     "distance": ("m", "specimen to detector"),
     "mask": ("", "detector pixels that count, (ky, kx), bool"),
 }
-_SIGNED = {"defocus", "PLRotation_deg", "scan_rotation_deg"}
+#: Numbers that may be negative, or 0.
+SIGNED = {"defocus", "PLRotation_deg", "scan_rotation_deg"}
 #: What axes that are turned or named otherwise make meaningless.
 _TURNED = {"PLRotation_deg", "scan_rotation_deg"}
-_OF_AXES = {"scan_step_A", "rez_pixel_size_mrad", "rez_pixel_size_A"}
+_OF_AXES = {"scan_step_A", "fov_nm", "rez_pixel_size_mrad", "rez_pixel_size_A"}
 _ARRAYS = {"positions", "positions_px", "mask", "scan_size"}
 
 _LENGTHS = {"m": 1e10, "mm": 1e7, "um": 1e4, "µm": 1e4, "μm": 1e4, "nm": 10.0, "pm": 0.01, "a": 1.0, "å": 1.0, "ang": 1.0}
 _LENGTHS |= {"angstrom": 1.0, "angstroms": 1.0, "meter": 1e10, "meters": 1e10, "metre": 1e10, "micron": 1e4}
 _ANGLES = {"mrad": 1.0, "rad": 1e3, "urad": 1e-3, "µrad": 1e-3, "deg": math.radians(1) * 1e3, "°": math.radians(1) * 1e3}
 #: h·c in eV·Å, from the exact constants of the SI.
-_HC = 6.62607015e-34 * 299792458.0 / 1.602176634e-19 * 1e10
+HC_EV_A = 6.62607015e-34 * 299792458.0 / 1.602176634e-19 * 1e10
 
 
 class Facts(dict[str, Found]):
@@ -72,7 +74,7 @@ class Facts(dict[str, Found]):
             self[key] = Found(value, source)
             return
         number = as_number(value)
-        if number is not None and (number > 0 or key in _SIGNED):
+        if number is not None and (number > 0 or key in SIGNED):
             self[key] = Found(number * factor, source)
 
     def add_length(self, key: str, value: Any, unit: Any, source: str) -> None:
@@ -97,7 +99,7 @@ class Facts(dict[str, Found]):
         if number is None or factor is None or number <= 0:
             return
         self.add("energy", number * factor, source)
-        self.add("wavelength", _HC / (number * factor), f"hc/E from {source}")
+        self.add("wavelength", HC_EV_A / (number * factor), f"hc/E from {source}")
 
     def add_scales(self, axes: Sequence[str], scales: Sequence[tuple[Any, Any]], source: str) -> None:
         """State scan step and detector pixel from the (scale, unit) of every axis; of two that differ, x and says so."""

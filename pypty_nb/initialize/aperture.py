@@ -69,8 +69,10 @@ def fit_disc(mean_pattern: np.ndarray, threshold: float = 0.5) -> Disc:
     Raises
     ------
     DataError
-        Where the pattern is zero, holds no disc, or the disc is larger than the detector.
+        Where the pattern is zero, holds no disc, or the disc is larger than the detector; or the threshold is none.
     """
+    if not 0 < threshold < 1:
+        raise DataError(f"bright_threshold: must be above 0 and below 1, got {threshold!r}")
     if not np.isfinite(mean_pattern).all() or not (mean_pattern > 0).any():
         raise DataError("mean pattern: holds no counts, or NaN; no disc can be found in it")
     clean = without_hot_pixels(mean_pattern)

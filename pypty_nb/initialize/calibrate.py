@@ -10,30 +10,35 @@ from typing import Any
 import numpy as np
 
 from pypty_nb.data import Dataset
-from pypty_nb.data.metadata import Metadata
 from pypty_nb.data.preprocess import bad_mask
 from pypty_nb.initialize.aperture import Disc, disc_of_mask, fit_disc
 from pypty_nb.initialize.bad_pixels import bad_pixels_of
 from pypty_nb.initialize.calibrated import QUANTITIES, Calibrated, about, as_text
+from pypty_nb.initialize.contradicted import ROTATION_TOLERANCE_DEG, contradicted_focus, contradicted_rotation
 from pypty_nb.initialize.defocus import Focus, estimate_focus
-from pypty_nb.initialize.detector_pixel import agree, contradiction, detector_pixel
-from pypty_nb.initialize.experiment import AUTO, Experiment, nion_facts
+from pypty_nb.initialize.detector_pixel import agree, detector_pixel
+from pypty_nb.initialize.experiment import AUTO, Experiment
+from pypty_nb.initialize.faults import mean_and_faults
 from pypty_nb.initialize.measurement import Flipped, Repaired, open_measurement
-from pypty_nb.initialize.orientation import Orientation, find_orientation, turned
+from pypty_nb.initialize.orientation import Orientation, OrientationError, find_orientation, turned
 from pypty_nb.initialize.preset_values import preset_values
+from pypty_nb.initialize.scan import Scan
 from pypty_nb.initialize.scan_grid import READINGS, rotation_of, scan_matrix
 from pypty_nb.initialize.shadow import Shadows, shadow_shifts
 from pypty_nb.initialize.stages import Stages
+from pypty_nb.initialize.statements import Statements
 from pypty_nb.initialize.survey import ScanMaps, survey
 from pypty_nb.initialize.trial_run import Trial, try_orientation
-from pypty_nb.initialize.virtual import Progress, mean_pattern
+from pypty_nb.initialize.virtual import Progress
 from pypty_nb.params import ParameterError, Preset, as_preset
 from pypty_nb.physics.units import electron_wavelength
 
 #: What a calibration does one after the other, and about how long each takes to the others. Not all are always needed.
 STAGES = {"bad pixels": 1, "mean pattern": 2, "survey": 3, "shadows": 6, "trial": 4}
-#: A measured C10 or rotation that differs by more than this from what was stated is pointed out.
-_FOCUS_TOLERANCE, _ROTATION_TOLERANCE_DEG = 0.1, 5.0
+#: A nominal C10 that differs by more than this share from the measured one is pointed out; one within this gives its sign.
+_FOCUS_TOLERANCE, _FOCUS_ABOUT = 0.1, 0.5
+#: Scan points each way that tell whether what is stated is right.
+_LEAST = 8
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,8 @@ def calibrate_experiment(
     """Calibrate a preset to an experiment.
 
     What the user states wins over what the file says, and that over what is measured from the patterns; what none of them
-    tells is a default or an error. Disc, orientation and C10 are always measured where they are not stated.
+    tells is a default or an error. Disc, orientation and C10 are measured where they are not stated; and where they are, and
+    can be, what contradicts the patterns or another statement is among the warnings.
 
     Parameters
     ----------
@@ -135,7 +141,7 @@ class _Session:
         self.flip = start.flip_ky if given.flip_ky is None else given.flip_ky
         self.dataset: Dataset = self.raw
         self.bad_pixels: np.ndarray | None = None
-        self.facts: Metadata = {**(nion_facts(given.path_json) if given.path_json else {}), **self.raw.metadata}
+        self.statements = Statements(given, self.raw)
         self.values: dict[str, Calibrated] = {}
         self.warnings: list[str] = []
         self.maps: ScanMaps | None = None
@@ -146,11 +152,12 @@ class _Session:
 
     def calibrated(self) -> Calibration:
         self._voltage()
-        self.values["scan_size"] = self._scan_size()
-        self._scan_step()
+        self._scan()
+        self.warnings.extend(self.statements.contradictions())
         self._bad_pixels()
         disc = self._disc()
         self._pixel(disc)
+        self._place(disc)
         self._orient(disc)
         self._focus(disc)
         preset = self._preset(disc)
@@ -158,76 +165,38 @@ class _Session:
             self.trial = try_orientation(preset, self.raw, progress=self.stages.of("trial"))
             self._settle(self.trial, disc)
             preset = self._preset(disc)
+        self._compare(disc)
         values = {name: self.values[name] for name in QUANTITIES if name in self.values}
         return Calibration(
             preset, values, disc, tuple(self.warnings), self.maps, self.shadows, self.orientation, self.focus, self.trial
         )  # fmt: skip
 
     # ---- microscope and scan
-    def _stated(self, name: str) -> Calibrated | None:
-        """What the user or the file says of `name`."""
-        value = getattr(self.given, name)
-        if value is not None:
-            return Calibrated(value, "user")
-        fact = self.facts.get(name)
-        return None if fact is None else Calibrated(fact.value, "file", fact.source)
-
     def _voltage(self) -> None:
-        stated = self._stated("acc_voltage")
+        stated = self.statements.voltage()
         if stated is None:
             if not self.start.is_changed("acc_voltage"):
-                raise ParameterError("acc_voltage: neither the file nor you say the voltage; give it in kV")
+                raise ParameterError(
+                    "acc_voltage: neither the file nor you say the voltage; give it in kV (of photons, that at which electrons "
+                    "have their wavelength)"
+                )
             stated = Calibrated(self.start.acc_voltage, "user", "the preset")
         self.values["acc_voltage"] = stated
         self.wavelength = electron_wavelength(float(stated.value))
 
-    def _scan_size(self) -> Calibrated:
-        count, points = self.raw.shape[0], self.given.special_positions_A
-        if points is not None and len(points) != count:
-            raise ParameterError(f"special_positions_A: has {len(points)} points; {self.raw.name} holds {count} patterns")
-        found = Calibrated(self.given.scan_size, "user") if self.given.scan_size is not None else None
-        if found is None and self.raw.scan_shape is not None:
-            found = Calibrated(self.raw.scan_shape, "file", "the shape of the data")
-        found = found or self._stated("scan_size")
-        if found is None and self.start.scan_size is not None:
-            found = Calibrated(self.start.scan_size, "user", "the preset")
-        if found is None and points is not None:
-            return Calibrated((1, count), "default", "positions are given point by point")
-        if found is None:
-            side = round(count**0.5)
-            if side * side != count:
-                raise ParameterError(
-                    f"scan_size: {self.raw.name} holds {count} patterns in one row and nothing says how the scan is divided; "
-                    f"give scan_size as (slow, fast), for instance {_divisions(count)}"
-                )
-            self.warnings.append(f"scan_size: nothing states it; {count} patterns are taken for a square of {side} × {side}")
-            return Calibrated((side, side), "guessed", "the patterns fill a square")
-        rows, columns = (int(n) for n in found.value)
-        if rows * columns != count:
-            raise ParameterError(
-                f"scan_size: {rows} × {columns} points are {rows * columns}, but {self.raw.name} holds {count} patterns; "
-                f"that would be {_divisions(count)}, or patterns are missing"
-            )
-        return replace(found, value=(rows, columns))
+    def _scan(self) -> None:
+        self.scan = Scan(self.given, self.start, self.raw, self.statements)
+        self.values["scan_size"] = self.scan.size
 
-    def _scan_step(self) -> None:
-        step = self._stated("scan_step_A")
-        if self.given.special_positions_A is not None:
-            if step is not None:
-                self.values["scan_step_A"] = step
-            return
-        columns = self.values["scan_size"].value[1]
-        fov = self._stated("fov_nm")
-        if fov is not None and columns > 1:
-            fov = Calibrated(10 * float(fov.value) / (columns - 1), fov.tag, f"fov_nm {fov.value:g} over {columns} points")
-            if step is not None and not agree(float(step.value), fov.value):
-                what = f"scan_step_A is {step.value:g} Å, but {fov.source} is {fov.value:.4g} Å"
-                self.warnings.extend(contradiction(what, fatal=step.tag == fov.tag == "user"))
-            if step is None or (step.tag == "file" and fov.tag == "user"):
-                step = fov
-        if step is None:
-            raise ParameterError("scan_step_A: neither the file nor you say the scan step; give it in Å, or fov_nm")
-        self.values["scan_step_A"] = replace(step, value=float(step.value))
+    def _place(self, disc: Disc) -> None:
+        """Where the points of the scan are, once the object's pixel is known, and how far apart."""
+        sampling, scan, shape = self.values["rez_pixel_size_A"].value, self.scan, disc.images["mean pattern"].shape
+        scan.place((1 / (sampling * shape[0]), 1 / (sampling * shape[1])))
+        if scan.points is not None:
+            self.values["positions"] = scan.points
+        if scan.step is not None:
+            self.values["scan_step_A"] = scan.step
+        self.warnings.extend(scan.warnings)
 
     # ---- disc and detector
     def _bad_pixels(self) -> None:
@@ -259,7 +228,8 @@ class _Session:
             pattern = np.tensordot(signals.mean(axis=0), self.given.masks, axes=1)
             pattern = pattern[::-1] if self.flip else pattern
         else:
-            pattern = mean_pattern(self.dataset, progress=self.stages.of("mean pattern"))
+            pattern, faults = mean_and_faults(self.dataset, progress=self.stages.of("mean pattern"))
+            self.warnings.extend(faults.sentences(self.raw.name))
         if self.given.aperture is not None:
             disc, tag, how = disc_of_mask(self.given.aperture > 0, pattern), "user", "the aperture given"
         else:
@@ -275,9 +245,9 @@ class _Session:
 
     def _pixel(self, disc: Disc) -> None:
         size = detector_pixel(
-            self._stated("rez_pixel_size_mrad"),
-            self._stated("rez_pixel_size_A"),
-            self._stated("conv_semiangle_mrad"),
+            self.statements.of("rez_pixel_size_mrad"),
+            self.statements.of("rez_pixel_size_A"),
+            self.statements.of("conv_semiangle_mrad"),
             disc,
             self.wavelength,
         )
@@ -287,37 +257,54 @@ class _Session:
     # ---- orientation and focus
     def _orient(self, disc: Disc) -> None:
         given, axes = self.given, self.given.transform_axis_matrix
-        rotation = given.PLRotation_deg
-        raster = given.special_positions_A is None and given.masks is None
-        if isinstance(rotation, float) or not raster:
-            if rotation == AUTO or (given.masks is not None and rotation is None):
-                raise ParameterError(
-                    "PLRotation_deg: can be found from whole patterns on a raster only; give it, and transform_axis_matrix"
-                )
-            angle, turn = float(rotation or 0.0), np.eye(2) if axes is None else axes
-            self.matrix = scan_matrix(angle, turn)
-            self.values["PLRotation_deg"] = Calibrated(angle, "default" if rotation is None else "user")
-            self.values["transform_axis_matrix"] = Calibrated(turn, "default" if axes is None else "user")
-        else:
+        said = self.statements.of("PLRotation_deg")
+        stated = None if said is None or said.value == AUTO else said
+        if stated is None and self._raster:
             maps, shadows = self._looked_at(disc)
             turn = None if axes is None else _turn_of(axes)
-            self.orientation = find_orientation(maps, shadows, axes=turn, c10_sign=self._c10_sign())
+            self.orientation = find_orientation(maps, shadows, axes=turn, c10_sign=self._c10_sign(shadows))
             self._take_orientation()
+            return
+        if stated is None and (said is not None or given.masks is not None):
+            raise ParameterError(
+                "PLRotation_deg: can be found from whole patterns on a raster only; give it, and transform_axis_matrix"
+            )
+        stated, turn = stated or Calibrated(0.0, "default"), np.eye(2) if axes is None else axes
+        self.matrix = scan_matrix(float(stated.value), turn)
+        self.values["PLRotation_deg"] = replace(stated, value=float(stated.value))
+        self.values["transform_axis_matrix"] = Calibrated(turn, "default" if axes is None else "user")
 
     def _looked_at(self, disc: Disc) -> tuple[ScanMaps, Shadows]:
         if self.maps is None or self.shadows is None:
             size = self.values["scan_size"].value
-            self.maps = survey(self.dataset, disc, size, progress=self.stages.of("survey"))
+            maps = survey(self.dataset, disc, size, progress=self.stages.of("survey"))
+            # as the points that the file states lie, not as they follow each other
+            self.maps = maps.read_as(self.scan.lattice.reading) if self.scan.lattice and self.scan.lattice.reading else maps
             self.shadows = shadow_shifts(self.maps, progress=self.stages.of("shadows"))
         return self.maps, self.shadows
 
-    def _c10_sign(self) -> int:
-        """The sign of C10 where the user states it."""
-        given = self.given
-        if given.defocus is None and given.aberrations is None:
+    @property
+    def _raster(self) -> bool:
+        """Whether orientation and C10 can be measured."""
+        return self.scan.raster and self.given.masks is None
+
+    def _stated_c10(self) -> Calibrated | None:
+        """The whole C10 as the user or the file states it, Å."""
+        given, aberrations = self.given, self.given.aberrations
+        first = 0.0 if aberrations is None or not len(aberrations) else float(aberrations[0])
+        if given.defocus is not None or first:
+            return Calibrated((given.defocus or 0.0) + first, "user", "as you state")
+        return self.statements.of_files("defocus")
+
+    def _c10_sign(self, shadows: Shadows) -> int:
+        """The sign of C10 where it is stated; a file is believed where the shadow images tell about as much."""
+        stated = self._stated_c10()
+        if stated is None:
             return 0
-        first = 0.0 if given.aberrations is None or not len(given.aberrations) else float(given.aberrations[0])
-        return int(np.sign((given.defocus or 0.0) + first))
+        size = 1e3 * self.values["scan_step_A"].value / self.values["rez_pixel_size_mrad"].value
+        measured = size * float(np.sqrt(abs(np.linalg.det(shadows.matrix))))
+        believed = stated.tag == "user" or agree(abs(float(stated.value)), measured, _FOCUS_ABOUT)
+        return int(np.sign(float(stated.value))) if believed else 0
 
     def _take_orientation(self) -> None:
         found, axes = self.orientation, self.given.transform_axis_matrix
@@ -336,26 +323,28 @@ class _Session:
 
     def _focus(self, disc: Disc) -> None:
         given = self.given
-        aberrations = given.aberrations
+        aberrations, said = given.aberrations, self.statements.of("defocus")
         if aberrations is not None:
             self.values["aberrations"] = Calibrated(aberrations, "user")
-        if given.defocus is not None:
-            self.values["defocus"] = Calibrated(given.defocus, "user")
-        elif aberrations is not None and len(aberrations) and aberrations[0]:
+        if given.defocus is None and aberrations is not None and len(aberrations) and aberrations[0]:
             self.values["defocus"] = Calibrated(0.0, "default", "C10 is among the aberrations")
+        elif said is not None:
+            self.values["defocus"] = replace(said, value=float(said.value))
         elif given.masks is not None:
             raise ParameterError("defocus: signals of virtual detectors do not tell C10; give it in Å, 0 for a focused beam")
-        elif given.special_positions_A is not None:
-            raise ParameterError("defocus: C10 is measured on a raster only; give it in Å, 0 for a focused beam")
+        elif not self._raster:
+            points = self.values["positions"]
+            where = f"and {points.source} is none" if points.tag == "file" else "and special_positions_A is none"
+            raise ParameterError(
+                f"defocus: C10 is measured on a raster only, {where} with one step; give it in Å, 0 for a focused beam"
+            )
         else:
             self.values["defocus"] = self._measured_focus(disc)
 
     def _measured_focus(self, disc: Disc) -> Calibrated:
         _, shadows = self._looked_at(disc)
-        pixel = 1e-3 * self.values["rez_pixel_size_mrad"].value
-        focus = estimate_focus(shadows, self.matrix, self.values["scan_step_A"].value, pixel)
-        self.focus = focus
-        nominal = self.facts.get("defocus_magnitude")
+        focus = self.focus = self._focus_as(shadows, self.matrix)
+        nominal = self.statements.of("defocus_magnitude")
         if not shadows.clear:
             if nominal is None:
                 return Calibrated(0.0, "guessed", "the shadow images do not move: near focus", focus.uncertainty)
@@ -365,11 +354,39 @@ class _Session:
             self.warnings.append(
                 f"defocus: |C10| is measured as {abs(focus.c10):.4g} Å; {nominal.source} says {nominal.value:g} Å"
             )
-        if abs(focus.misfit_deg) > _ROTATION_TOLERANCE_DEG:
+        if self.orientation is not None and abs(focus.misfit_deg) > ROTATION_TOLERANCE_DEG:
             self.warnings.append(
-                f"PLRotation_deg: the shadow images would have the scan turned by {focus.misfit_deg:.0f}° more than stated"
+                f"PLRotation_deg: the shadow images would have the scan turned by {focus.misfit_deg:.0f}° more than the centre "
+                "of mass"
             )
         return Calibrated(focus.c10, "measured", "shifts of the shadow images", focus.uncertainty)
+
+    def _focus_as(self, shadows: Shadows, matrix: np.ndarray) -> Focus:
+        """C10 where the scan lies as `matrix` says."""
+        pixel = 1e-3 * self.values["rez_pixel_size_mrad"].value
+        return estimate_focus(shadows, matrix, self.values["scan_step_A"].value, pixel)
+
+    def _compare(self, disc: Disc) -> None:
+        """Point out where the patterns contradict what is stated of orientation and C10."""
+        said, c10 = self.statements.of("PLRotation_deg"), self._stated_c10()
+        if said is not None and said.value == AUTO:
+            said = self.statements.of_files("PLRotation_deg")
+        if (said is None and c10 is None) or not self._raster or min(self.values["scan_size"].value) < _LEAST:
+            return
+        maps, shadows = self._looked_at(disc)
+        try:
+            found = self.orientation or find_orientation(maps, shadows)
+        except OrientationError:
+            return
+        other = None
+        if said is not None:
+            axes = self.given.transform_axis_matrix
+            other = contradicted_rotation(said, np.eye(2) if axes is None else _turn_of(axes), found)
+        if c10 is not None and shadows.clear:
+            # in an orientation that is wrong, only how large C10 is can be told
+            focus = self._focus_as(shadows, found.matrix if other else self.matrix)
+            self.warnings.extend(contradicted_focus(c10, focus, signed=not other))
+        self.warnings.extend([other] if other else [])
 
     def _settle(self, trial: Trial, disc: Disc) -> None:
         """Turn everything by 180° where the trial says so."""
@@ -399,9 +416,3 @@ def _turn_of(axes: np.ndarray) -> np.ndarray:
     """The rotation or mirroring in `axes`, (2, 2), without its stretching."""
     left, _, right = np.linalg.svd(np.asarray(axes, np.float64))
     return left @ right
-
-
-def _divisions(count: int) -> str:
-    """Ways to divide `count` patterns into rows and columns, those nearest a square first."""
-    rows = [n for n in range(int(count**0.5), 1, -1) if count % n == 0][:3]
-    return " or ".join(f"{n} × {count // n}" for n in rows) or f"1 × {count}"

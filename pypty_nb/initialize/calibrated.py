@@ -16,6 +16,7 @@ QUANTITIES: dict[str, tuple[str, str]] = {
     "acc_voltage": ("Voltage", "kV"),
     "scan_size": ("Scan size", ""),
     "scan_step_A": ("Scan step", "Å"),
+    "positions": ("Positions", ""),
     "centre": ("Disc centre", "px"),
     "radius": ("Disc radius", "px"),
     "rez_pixel_size_mrad": ("Detector pixel", "mrad"),
@@ -64,6 +65,8 @@ def as_text(name: str, calibrated: Calibrated) -> tuple[str, str, str, str]:
     digits = 1 - math.floor(math.log10(spread)) if spread else None
     if name == "bad_pixels":
         text = "none" if value is None else f"{len(value)} left out"
+    elif name == "positions":
+        text = f"{len(value)}, one by one"
     elif isinstance(value, (tuple, list, np.ndarray)):
         numbers = np.asarray(value)
         places = 4 if digits is None else max(digits, 0)

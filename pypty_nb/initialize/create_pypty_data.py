@@ -212,7 +212,7 @@ def create_pypty_data(
     said = {key: fact for key, fact in source.metadata.items() if key != "mask" or bad_pixels == "keep"}
     if bad_pixels == "mask" and believed is not None:
         said["mask"] = Found(~believed, f"bad pixels marked in the file, or found in {Path(source.name).name}")
-    metadata = _metadata(said, experiment, recipe, order)
+    metadata = _metadata(said, experiment, (recipe, statistics.shape), order)
     writer = _Writer(source, order, recipe, negative, data_dtype)
     done = writer.write(path, metadata, progress)
     notes = (*order.notes, *_notes(recipe, pixels, bad_pixels, done, centre))
@@ -360,13 +360,30 @@ def _off_middle(
     return y, x
 
 
-def _metadata(said: Metadata, experiment: Mapping[str, Any] | None, recipe: Recipe, order: ScanOrder) -> Metadata:
-    """What the file says, as it holds for what is written, and what the user says."""
+def _metadata(
+    said: Metadata, experiment: Mapping[str, Any] | None, done: tuple[Recipe, tuple[int, int]], order: ScanOrder
+) -> Metadata:
+    """What the file says, as it holds for what is written, and what the user says.
+
+    `done` is the recipe, and the shape of the patterns that it is for.
+    """
     out = {}
+    recipe, shape = done
     turned = recipe.swap or any(recipe.flips) or order.flipped
     for key, fact in said.items():
-        if key in ("positions", "positions_px"):
+        if key == "positions":
             out[key] = Found(np.asarray(fact.value)[order.indices], fact.source)
+        elif key == "positions_px":
+            # a pixel of the object is the inverse of the pattern's width
+            window = recipe.apply(np.zeros((1, *shape))).shape[1:]
+            scale = recipe.binning * np.array(window) / shape
+            how = "" if (scale == 1).all() else ", in pixels of the object as written here"
+            out[key] = Found(np.asarray(fact.value)[order.indices] * scale, f"{fact.source}{how}")
+        elif key == "fov_nm":
+            # the width no longer holds where columns are left out, the step does
+            if order.columns > 1:
+                step = 10 * float(fact.value) / (order.columns - 1)
+                out.setdefault("scan_step_A", Found(step, f"{fact.source}, {fact.value:g} over {order.columns} points"))
         elif key in ("rez_pixel_size_A", "rez_pixel_size_mrad") and recipe.binning > 1:
             out[key] = Found(fact.value * recipe.binning, f"{fact.source}, binned by {recipe.binning}")
         elif key == "mask":

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pypty_nb.data.metadata import Found, Metadata
 from pypty_nb.params.errors import ParameterError, UnknownParameterError, describe
 
 #: Names as the original program, its guides and its older versions write them.
 ALIASES = {"special_postions_A": "special_positions_A", "data_is_numpy_and_flip_ky": "flip_ky"}
 AUTO = "auto"
+#: No angle is larger: at this one, 57°, angles and spatial frequencies are no longer proportional by a sixth.
+_WIDEST_MRAD = 1000.0
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ class Experiment:
         Virtual detectors, where the data are their signals.
     output_folder : path
     path_json : path
-        Metadata as Nion Swift writes them beside its ``.npy``.
+        Metadata as Nion Swift writes them beside its ``.npy``; where the file of patterns says otherwise, that is taken.
     acc_voltage : float
-        kV.
+        kV; of photons, that at which electrons have their wavelength, which a file that states energy or wavelength tells.
     rez_pixel_size_A, rez_pixel_size_mrad, conv_semiangle_mrad : float
         Detector pixel in Å⁻¹ or mrad, or the semi-angle of the disc, whose radius is then measured.
     aperture : bool array, (ky, kx)
@@ -54,7 +53,7 @@ class Experiment:
     scan_step_A, fov_nm : float
         Step, Å; or width of the field along the fast axis, first to last point, nm.
     special_positions_A : float array, (pattern, 2)
-        [y, x] Å where the scan is no raster.
+        [y, x] Å where the scan is no raster; where not given, the positions that the file holds, or a raster.
     transform_axis_matrix : float array, (2, 2)
         Acts on [y, x] before the rotation; ``None`` decides it with the rotation.
     PLRotation_deg : float or "auto"
@@ -148,46 +147,19 @@ class Experiment:
 KEYS = tuple(field.name for field in fields(Experiment))
 
 
-def nion_facts(path: str | os.PathLike[str]) -> Metadata:
-    """What the metadata of Nion Swift at `path` say of an experiment.
-
-    Raises
-    ------
-    ParameterError
-        Where the file cannot be read or is no JSON object.
-    """
-    try:
-        plain = json.loads(Path(path).read_text(encoding="utf-8"))
-        metadata = plain["metadata"]
-        scan, source = dict(metadata.get("scan", {})), dict(metadata.get("hardware_source", {}))
-    except OSError as error:
-        raise ParameterError(f"path_json: {path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ParameterError(f"path_json: {path} holds no metadata of Nion Swift ({error})") from None
-    facts: dict[str, Found] = {}
-    autostem = dict(source.get("autostem", {}))
-    volts = source.get("high_tension_v", autostem.get("high_tension_v"))
-    for key, value, name in (
-        ("acc_voltage", volts and volts * 1e-3, "high_tension_v"),
-        ("fov_nm", scan.get("fov_nm"), "fov_nm"),
-        ("scan_size", tuple(scan.get("scan_size", ())) or None, "scan_size"),
-    ):
-        if value:
-            facts[key] = Found(value, f"{name} in {Path(path).name}")
-    return facts
-
-
 def _unknown(key: object) -> str:
     near = difflib.get_close_matches(str(key)[:100], [*KEYS, *ALIASES], n=1, cutoff=0.6)
     return f"an experiment has no key {str(key)[:80]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def _number(low: float = -math.inf, *, above: bool = False) -> Callable[[Any], float]:
+def _number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Callable[[Any], float]:
     def check(value: Any) -> float:
         if isinstance(value, (bool, str)) or not math.isfinite(number := float(value)):
             raise ValueError("a number is needed")
         if number < low or (above and number == low):
             raise ValueError(f"must be {'above' if above else 'at least'} {low:g}")
+        if number > high:
+            raise ValueError(f"must be at most {high:g}")
         return number
 
     return check
@@ -242,6 +214,12 @@ def _pixels(value: Any) -> str | np.ndarray:
     return places.astype(np.int64)
 
 
+def _share(value: Any) -> float:
+    if not 0 < (number := _number()(value)) < 1:
+        raise ValueError("must be above 0 and below 1")
+    return number
+
+
 def _text(value: Any) -> str:
     return os.fspath(value)
 
@@ -262,10 +240,10 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "path_json": _text,
     "acc_voltage": _positive,
     "rez_pixel_size_A": _positive,
-    "rez_pixel_size_mrad": _positive,
-    "conv_semiangle_mrad": _positive,
+    "rez_pixel_size_mrad": _number(0, _WIDEST_MRAD, above=True),
+    "conv_semiangle_mrad": _number(0, _WIDEST_MRAD, above=True),
     "aperture": _array(None, None),
-    "bright_threshold": _positive,
+    "bright_threshold": _share,
     "defocus": _number(),
     "aberrations": _array(None),
     "scan_size": _size,

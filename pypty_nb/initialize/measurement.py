@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from pypty_nb.data import Dataset, open_dataset
-from pypty_nb.data.dataset import ArrayDataset
+from pypty_nb.data.dataset import ArrayDataset, SourceDataset
 from pypty_nb.data.preprocess import repair
 from pypty_nb.initialize.experiment import Experiment
 from pypty_nb.params import ParameterError
 
 
-def open_measurement(given: Experiment, axes: str = "") -> Dataset:
+def open_measurement(given: Experiment, axes: str = "") -> SourceDataset:
     """The data set that an experiment names, before flipping; a file's axes are `axes`, where any are named.
 
     Raises

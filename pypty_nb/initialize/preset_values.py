@@ -40,10 +40,10 @@ def preset_values(
     sampling = values["rez_pixel_size_A"].value * binning / up
     pixel = (1 / (sampling * window[0]), 1 / (sampling * window[1]))
     warnings: list[str] = []
-    if given.special_positions_A is None:
-        points = grid_positions_A(values["scan_size"].value, values["scan_step_A"].value)
+    if "positions" in values:
+        points = values["positions"].value
     else:
-        points = given.special_positions_A
+        points = grid_positions_A(values["scan_size"].value, values["scan_step_A"].value)
     positions = positions_px(points, matrix, pixel)
     parameters: dict[str, Any] = {
         "acc_voltage": values["acc_voltage"].value,

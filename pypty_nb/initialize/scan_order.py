@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pypty_nb.data import Dataset
-from pypty_nb.data.dataset import check_scan
+from pypty_nb.data.dataset import check_scan, check_scan_axes
 from pypty_nb.params import ParameterError
 
 
@@ -28,6 +28,8 @@ class ScanOrder:
         Whether one axis of the scan is reversed.
     notes : tuple of str
         What was left out.
+    columns : int
+        Of the source, those left out included; 0 where no scan size is known.
     """
 
     indices: np.ndarray
@@ -35,6 +37,7 @@ class ScanOrder:
     source: str = ""
     flipped: bool = False
     notes: tuple[str, ...] = ()
+    columns: int = 0
 
 
 def scan_order(
@@ -55,7 +58,7 @@ def scan_order(
     Raises
     ------
     DataError
-        Where the scan size does not fit the patterns by more than a last row that is not complete.
+        Where the scan size does not fit the patterns by more than a last row that is not complete, or contradicts the axes.
     ParameterError
         Where columns or flips are asked for and no scan size is known, or no column remains.
     """
@@ -76,22 +79,24 @@ def scan_order(
     source = "user" if scan_size is not None else said.source if said is not None else "the axes of the data"
     rows, columns = (int(n) for n in size)
     notes = []
-    if rows > 1 and (rows - 1) * columns < count < rows * columns:
+    incomplete = rows > 1 and (rows - 1) * columns < count < rows * columns
+    if not incomplete:
+        check_scan((rows, columns), count, dataset.name)
+    check_scan_axes((rows, columns), getattr(dataset, "scan_axes", None), dataset.name)
+    if incomplete:
         # an acquisition that was stopped, or lost its last frames
         notes.append(
             f"{rows * columns - count} patterns of the scan {rows} × {columns} are missing; its last, incomplete row "
             f"of {count - (rows - 1) * columns} was left out"
         )
         rows -= 1
-    else:
-        check_scan((rows, columns), count, dataset.name)
     if columns - start - end < 1:
         raise ParameterError(f"drop_columns: {start} + {end} of {columns} columns leave none")
     grid = np.arange(rows * columns).reshape(rows, columns)[:, start : columns - end]
     if start or end:
         notes.append(f"{start + end} fly-back columns of {columns} were left out")
     grid = grid[:: -1 if flips[0] else 1, :: -1 if flips[1] else 1]
-    return ScanOrder(grid.ravel(), (grid.shape[0], grid.shape[1]), source, any(flips), tuple(notes))
+    return ScanOrder(grid.ravel(), (grid.shape[0], grid.shape[1]), source, any(flips), tuple(notes), columns)
 
 
 def _pair(name: str, value: Sequence[int]) -> tuple[int, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pypty_nb.data import DataError, Dataset
 from pypty_nb.initialize.aperture import Disc, disc_mask
+from pypty_nb.initialize.scan_grid import READINGS
 from pypty_nb.initialize.virtual import Progress, batches
 
 #: The bright field is divided into about this many square blocks of detector pixels.
@@ -47,6 +48,19 @@ class ScanMaps:
     blocks: np.ndarray
     radius: float
 
+    def read_as(self, reading: str) -> ScanMaps:
+        """The same with the axes of the scan lying as the one of `READINGS` says."""
+        matrix = READINGS[reading]
+        swapped = bool(matrix[0, 1])
+        steps = tuple(slice(None, None, int(sign)) for sign in matrix.sum(axis=1))
+
+        def turned(image: np.ndarray) -> np.ndarray:
+            return (image.swapaxes(0, 1) if swapped else image)[steps]
+
+        com, bright, dark = (np.ascontiguousarray(turned(image)) for image in (self.com, self.bright, self.dark))
+        blocks = np.stack([turned(image) for image in self.blocks])
+        return replace(self, scan_size=(bright.shape[0], bright.shape[1]), com=com, bright=bright, dark=dark, blocks=blocks)
+
 
 def survey(dataset: Dataset, disc: Disc, scan_size: tuple[int, int], *, progress: Progress | None = None) -> ScanMaps:
     """Centre of mass, bright field, dark field, and an image for every block of the bright field, in one pass.
@@ -65,7 +79,9 @@ def survey(dataset: Dataset, disc: Disc, scan_size: tuple[int, int], *, progress
     y, x = np.indices((height, width))
     weights = np.stack([near, near * (y - disc.centre[0]), near * (x - disc.centre[1]), 1 - near], axis=-1)
     sums, blocks = np.empty((count, 4)), np.empty((count, len(offsets)), np.float32)
-    for indices, patterns in batches(dataset):
+    for indices, read in batches(dataset):
+        # what is no number counts as nothing, as in the mean pattern
+        patterns = np.where(np.isfinite(read), read, 0) if read.dtype.kind == "f" else read
         sums[indices] = np.tensordot(patterns.astype(np.float64), weights, axes=2)
         cut = patterns[:, window[0], window[1]].astype(np.float64)
         cut = cut.reshape(len(cut), cut.shape[1] // side, side, cut.shape[2] // side, side).sum(axis=(2, 4))

@@ -21,3 +21,17 @@ def electron_wavelength(kilovolts: float) -> float:
     mass, charge = constants.m_e, constants.e
     correction = 1 + charge * volts / (2 * mass * constants.c**2)
     return 1e10 * constants.h / math.sqrt(2 * mass * charge * volts * correction)
+
+
+def electron_kilovolts(wavelength: float) -> float:
+    """Voltage, kV, at which electrons have a wavelength in angstrom; the inverse of `electron_wavelength`.
+
+    eV = p²c² / (mc² + √(p²c² + m²c⁴)) with p = h / λ, exact also where the energy is a small part of mc².
+
+    Parameters
+    ----------
+    wavelength : float
+        Å, above 0; of photons too, which a model of waves tells from electrons by their wavelength alone.
+    """
+    momentum, rest = constants.h * constants.c / (1e-10 * wavelength), constants.m_e * constants.c**2
+    return 1e-3 * momentum**2 / (rest + math.hypot(momentum, rest)) / constants.e

@@ -39,7 +39,8 @@ class ReadyKernels(AsyncMappingKernelManager):
             IOLoop.current().call_later(self.pause, self._prepare)
             if (ready := await self._outcome(waiting)) is not None:
                 return ready
-        return await super().start_kernel(kernel_id=kernel_id, **{"extra_arguments": [_FIRST]} | kwargs)
+        kwargs.setdefault("extra_arguments", [_FIRST])
+        return await super().start_kernel(kernel_id=kernel_id, **kwargs)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End a kernel nobody has used for long, but not the one that waits."""

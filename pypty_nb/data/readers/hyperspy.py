@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 
-from pypty_nb.data.dataset import DataError, Dataset, SourceDataset, Stated, one_line
+from pypty_nb.data.dataset import DataError, Dataset, SourceDataset, Stated, one_line, which_dataset
 from pypty_nb.data.hdf5 import open_hdf5, text
 from pypty_nb.data.metadata import Facts
 
@@ -39,7 +39,8 @@ def _open_zarr(path: Path, stated: Stated) -> Dataset:
         experiments: Any = zarr.open_group(str(path), mode="r")["Experiments"]
         names = sorted(experiments.group_keys())
         if stated.dataset is None and len(names) != 1:
-            raise DataError(f"{path}: holds {len(names)} experiments; say which is meant by dataset: {', '.join(names)}")
+            which = f": {', '.join(names)}; {which_dataset(path, names)}" if names else ""
+            raise DataError(f"{path}: holds {len(names)} experiments{which}")
         group = experiments[stated.dataset or names[0]]
         source = group["data"]
     except DataError:

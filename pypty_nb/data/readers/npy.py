@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pypty_nb.data.dataset import DataError, Dataset, SourceDataset, Stated, check_layout
 from pypty_nb.data.mapped import MappedFile
 from pypty_nb.data.metadata import Facts
+from pypty_nb.data.nion import nion_facts
 
 FORMAT = "NumPy"
 ENDINGS = (".npy",)
@@ -29,36 +29,8 @@ def open_file(path: Path, stated: Stated) -> Dataset:
         check_layout(array.shape, array.dtype, str(path), signals=stated.signals)
     order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
     source = MappedFile(path, array.dtype, array.shape, array.offset, order)
-    facts = Facts()
-    beside = path.with_suffix(".json")
-    if beside.is_file():
-        describe_nion(beside, array.ndim, facts)
+    beside, facts = path.with_suffix(".json"), Facts()
+    # what is only proposed must not keep the patterns from being read
+    with suppress(DataError):
+        facts = nion_facts(beside, array.shape).facts if beside.is_file() else facts
     return SourceDataset(source, str(path), stated, metadata=facts)
-
-
-def describe_nion(path: Path, axes: int, facts: Facts) -> None:
-    """What the metadata of Nion Swift at `path` say of an array of that many axes."""
-    try:
-        said = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return
-    if not isinstance(said, dict):
-        return
-    metadata, of = _inside(said, "metadata"), f"of {path.name}"
-    instrument, scan = _inside(metadata, "instrument"), _inside(metadata, "scan")
-    optics = _inside(instrument, "ImageScanned")
-    facts.add("acc_voltage", instrument.get("high_tension"), f"instrument.high_tension {of}", 1e-3)
-    facts.add("acc_voltage", optics.get("EHT"), f"instrument.ImageScanned.EHT {of}", 1e-3)
-    facts.add("defocus", optics.get("C10"), f"instrument.ImageScanned.C10 {of}", 1e10)
-    facts.add("conv_semiangle_mrad", optics.get("ProbeHA"), f"instrument.ImageScanned.ProbeHA {of}", 1e3)
-    facts.add("scan_rotation_deg", scan.get("rotation_deg"), f"scan.rotation_deg {of}")
-    calibrations = said.get("spatial_calibrations") or said.get("dimensional_calibrations")
-    if isinstance(calibrations, list) and len(calibrations) == axes and all(isinstance(axis, dict) for axis in calibrations):
-        names = ("scan_y", "scan_x", "ky", "kx")[-axes:]
-        scales = [(axis.get("scale"), axis.get("units")) for axis in calibrations]
-        facts.add_scales(names, scales, f"spatial_calibrations {of}")
-
-
-def _inside(said: Any, name: str) -> dict[str, Any]:
-    found = said.get(name) if isinstance(said, dict) else None
-    return found if isinstance(found, dict) else {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pypty_nb.data.dataset import DataError, Dataset, SourceDataset, Stated
+from pypty_nb.data.dataset import DataError, Dataset, SourceDataset, Stated, import_command
 from pypty_nb.data.mapped import MappedFile
 
 FORMAT = "raw binary"
@@ -18,7 +18,11 @@ def open_file(path: Path, stated: Stated) -> Dataset:
     if stated.shape is None or stated.dtype is None:
         beside = sorted(path.parent.glob("*.xml"))
         hint = f"; an EMPAD scan is opened by its .xml, perhaps {beside[0].name}" if beside else ""
-        raise DataError(f"{path}: nothing in it says how it is laid out: state shape and dtype{hint}")
+        command = import_command(str(path), "--shape 64,64,128,128 --dtype uint16", "shape=…, dtype=…")
+        raise DataError(
+            f"{path}: nothing in it says how it is laid out: state shape and dtype{hint}; for instance {command} for 64 × 64 "
+            "patterns of 128 × 128 numbers of 16 bits"
+        )
     try:
         dtype = np.dtype(stated.dtype)
         shape = tuple(int(n) for n in stated.shape)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import h5py
 import numpy as np
 
-from pypty_nb.data.dataset import DataError, Dataset, Stated
+from pypty_nb.data.dataset import DataError, Dataset, Stated, which_dataset
 from pypty_nb.data.hdf5 import HDF5Dataset, opening, text, value_at
 from pypty_nb.data.metadata import Facts
 
@@ -23,7 +23,7 @@ def open_file(path: Path, stated: Stated) -> Dataset:
     with opening(path) as file:
         series = {name: group for name, group in _series(file).items() if stated.dataset in (None, name)}
         if len(series) != 1:
-            listed = f"; say which is meant by dataset: {', '.join(series)}" if series else ""
+            listed = f": {', '.join(series)}; {which_dataset(path, list(series))}" if series else ""
             raise DataError(f"{path}: holds {len(series)} series of patterns{listed}")
         group = next(iter(series.values()))
         facts = Facts()
