@@ -30,3 +30,29 @@ def test_several_slices_are_resumed_bit_for_bit(settings: dict[str, Any]) -> Non
     resumed = list(Reconstruction(preset, checkpoint))
     assert [report.loss for report in resumed] == [report.loss for report in whole]
     assert np.array_equal(resumed[-1].point.obj, whole[-1].point.obj)
+
+
+@pytest.mark.parametrize("why", ["rejected", "zero gradient"])
+def test_a_run_that_ended_by_itself_has_ended_where_it_is_resumed(why: str) -> None:
+    """Killed after its last epoch, before the end was noted."""
+    preset = (
+        small(epoch_max=30, min_step=1e9) if why == "rejected" else small(epoch_max=30, update_obj=False, update_probe=False)
+    )
+    run, checkpoints = Reconstruction(preset), []
+    reports = []
+    for report in run:
+        reports.append(report)
+        checkpoints.append(run.checkpoint())
+    assert reports[-1].epoch == (7 if why == "rejected" else 1)
+    (resumed,) = Reconstruction(preset, checkpoints[-2])
+    assert resumed.final and (resumed.epoch, resumed.loss) == (reports[-1].epoch, reports[-1].loss)
+
+
+def test_what_ended_goes_on_once_something_is_changed() -> None:
+    run = Reconstruction(small(epoch_max=30, min_step=1e9))
+    for _ in range(7):
+        next(run)
+    run.change({"min_step": 1e-20, "epoch_max": 9})
+    reports = list(run)
+    assert [report.epoch for report in reports] == [7, 8, 9]
+    assert reports[-1].loss < reports[0].loss

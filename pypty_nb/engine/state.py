@@ -40,7 +40,7 @@ class State:
         Pixels that the object has grown by since the start, before and after, in y and in x.
     history : History
     rejected : int
-        Epochs rejected in a row.
+        Epochs rejected in a row; `patience.ended` reads it.
     paused : tuple of (str, int)
         Arrays that rest, and until which epoch.
     best : Best or None
