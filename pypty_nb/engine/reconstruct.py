@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from pypty_nb.aio import from_thread
 from pypty_nb.engine import finite, patience, projections, vector
 from pypty_nb.engine.build import Problem, build, centred, changed
+from pypty_nb.engine.fingerprint import fingerprint, require_same
 from pypty_nb.engine.landscape import Landscape
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
@@ -61,7 +63,7 @@ class Reconstruction:
     ----------
     pypty_params : mapping, Preset or path of a preset
     checkpoint : mapping of str to array, optional
-        What `checkpoint` of an earlier run gave: it goes on as if it had never ended.
+        What `checkpoint` of an earlier run gave: it goes on as if it had never ended. Live parameters may be others.
 
     Raises
     ------
@@ -129,7 +131,7 @@ class Reconstruction:
 
     def checkpoint(self) -> dict[str, np.ndarray]:
         """All that is needed to go on after the last complete epoch, exactly as if nothing had happened."""
-        return packed(self._state, self.backend)
+        return packed(self._state, self.backend) | self._fingerprint
 
     def restore(self, checkpoint: Mapping[str, np.ndarray], changes: Sequence[Mapping[str, Any]] = ()) -> None:
         """Go to the state that `checkpoint` gave in a run of this preset that had seen `changes`, one after the other.
@@ -137,7 +139,7 @@ class Reconstruction:
         Raises
         ------
         ParameterError
-            Where the checkpoint belongs to another preset; nothing has changed then.
+            Where the checkpoint is damaged or belongs to another preset or other data; nothing has changed then.
         """
         before = self.preset, self._problem, self._state
         try:
@@ -199,8 +201,14 @@ class Reconstruction:
         self._state = State(preset.epoch_prev, problem.point, problem.setup.geometry.corners)
         self._use(preset, problem)
 
+    @cached_property
+    def _fingerprint(self) -> dict[str, np.ndarray]:
+        preset, problem = self._built
+        return fingerprint(preset, float(problem.objective.measurements.summary.totals.sum()))
+
     def _go_to(self, checkpoint: Mapping[str, np.ndarray]) -> None:
         """Go to the state of `checkpoint`, of a run that began as this one and saw the same changes."""
+        require_same(checkpoint, self._fingerprint)
         self._state = restored(checkpoint, self._state, self.backend)
         self._use(self.preset, at_corners(self._problem, self._state.corners))
 
