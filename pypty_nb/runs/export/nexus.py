@@ -154,6 +154,8 @@ def _reconstruction(entry: h5py.Group, result: Result) -> None:
             held.create_dataset(name, data=_storable(value))
     about = "the parameters as JSON; arrays that it refers to lie in 'reconstruction parameters'"
     field(process, "preset", result.preset_json, long_name=about)
+    about = "what was changed during the run, as JSON: epochs, and by name [old value, new value]; the preset is that after it"
+    field(process, "changes", result.changes_json, long_name=about)
 
 
 def _losses(log: h5py.Group, rows: tuple[dict[str, str], ...]) -> None:
