@@ -155,6 +155,19 @@ def test_a_nexus_file_brings_its_preset_back(run: RunFolder, nxs: Path) -> None:
         assert json.loads(text) == json.loads((run.path / "params.json").read_text(encoding="utf-8"))
 
 
+def test_patterns_given_as_an_array_are_in_the_file_where_that_is_asked(tmp_path: Path) -> None:
+    preset = _tiny().copy()
+    for strip in (True, False):
+        preset.update(epoch_max=1, strip_dataset_from_params=strip, output_folder=str(tmp_path / f"run{strip}"))
+        run_ptychography(preset)
+        run = open_run(preset.output_folder)
+        (nxs,) = export(run, "nxs", tmp_path / "out")
+        found = carry_over(nxs).preset.dataset
+        assert found is None if strip else np.array_equal(found, preset.dataset)
+        # the folder can be resumed either way
+        assert np.array_equal(run.preset().dataset, preset.dataset)
+
+
 def test_what_was_changed_in_mid_run_is_in_the_exports(tmp_path: Path) -> None:
     """The preset is the one in force at the end; beside it stands what was changed when."""
     preset = _tiny().copy()
