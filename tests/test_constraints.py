@@ -88,6 +88,24 @@ def test_gradients_pass_central_differences(weight: str) -> None:
     assert float((np.conj(gradient) * direction).real.sum()) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("size", [(1, 16), (16, 1), (2, 8)])
+def test_a_line_is_held_to_the_best_line(size: tuple[int, int]) -> None:
+    """On a scan of one row or column the affine grid has one slope fewer."""
+    params = posed("deformation_reg_weight_positions") | {"scan_size": size}
+    positions = params["positions"]
+    grid = np.stack([np.ones(16), *np.mgrid[: size[0], : size[1]].reshape(2, -1)], axis=1)
+    rest = positions - grid @ np.linalg.lstsq(grid, positions, rcond=None)[0]
+
+    def at(step: float) -> float:
+        return evaluate({**params, "positions": positions + step * direction}).terms["deformation, positions"]
+
+    direction = np.random.default_rng(1).standard_normal(positions.shape)
+    assert at(0) == pytest.approx((rest**2).sum())
+    free = evaluate({**params, "deformation_reg_weight_positions": 0.0}).gradient.positions
+    gradient = evaluate(params).gradient.positions - free
+    assert (gradient * direction).sum() == pytest.approx((at(1e-3) - at(-1e-3)) / 2e-3, rel=1e-6)
+
+
 @pytest.mark.parametrize("weight", CASES)
 def test_the_share_is_the_weight_times_the_term(weight: str) -> None:
     one, three, none = (evaluate(posed(weight, value)) for value in (1.0, 3.0, 0.0))

@@ -18,7 +18,7 @@ from pypty_nb import Preset, open_run, run_ptychography
 from pypty_nb.params.legacy import carry_over
 from pypty_nb.physics.phases import fitted_plane
 from pypty_nb.physics.units import electron_wavelength
-from pypty_nb.runs import RunFolder, RunFolderError
+from pypty_nb.runs import RecordedRun, RunFolder, RunFolderError
 from pypty_nb.runs.export import about, export, formats, nexus
 from pypty_nb.runs.export.png import round_length
 from pypty_nb.runs.result import Result
@@ -153,6 +153,62 @@ def test_a_nexus_file_brings_its_preset_back(run: RunFolder, nxs: Path) -> None:
     with h5py.File(nxs) as file:
         text = file["entry/reconstruction/preset"][()].decode()
         assert json.loads(text) == json.loads((run.path / "params.json").read_text(encoding="utf-8"))
+
+
+def test_patterns_given_as_an_array_are_in_the_file_where_that_is_asked(tmp_path: Path) -> None:
+    preset = _tiny().copy()
+    for strip in (True, False):
+        preset.update(epoch_max=1, strip_dataset_from_params=strip, output_folder=str(tmp_path / f"run{strip}"))
+        run_ptychography(preset)
+        run = open_run(preset.output_folder)
+        (nxs,) = export(run, "nxs", tmp_path / "out")
+        found = carry_over(nxs).preset.dataset
+        assert found is None if strip else np.array_equal(found, preset.dataset)
+        # the folder can be resumed either way
+        assert np.array_equal(run.preset().dataset, preset.dataset)
+
+
+def test_what_was_changed_in_mid_run_is_in_the_exports(tmp_path: Path) -> None:
+    """The preset is the one in force at the end; beside it stands what was changed when."""
+    preset = _tiny().copy()
+    preset.update(num_slices=3, slice_distances=np.array([5.0]), epoch_max=4, obj=np.ones((32, 32, 3, 1), complex))
+    run = RecordedRun.start(preset, tmp_path / "run")
+    next(run)
+    run.change({"propmethod": "better_multislice"})
+    next(run)
+    window = np.add.outer(np.arange(16.0), np.arange(16.0))
+    run.change({"window": window, "window_weight": 1e-3})
+    next(run), next(run)
+    # made after the last epoch that is kept, and so no part of what it found
+    run.change({"loss_weight": 3.0})
+    run.close()
+    expected = preset.copy()
+    expected.update(propmethod="better_multislice", window=window, window_weight=1e-3, dataset=None)
+    found = result(run.folder)
+    np.testing.assert_allclose(found.depths, [0, 5, 10])
+    assert (found.preset.propmethod, found.preset.loss_weight, found.epoch) == ("better_multislice", 1.0, 4)
+    told = [[1, {"propmethod": ["multislice", "better_multislice"]}], [2, {"window_weight": ["0.0", "0.001"]}]]
+    (nxs,), (cxi,) = (export(run.folder, form, tmp_path / "out") for form in ("nxs", "cxi"))
+    assert carry_over(nxs).preset.diff(expected) == {}
+    for path, where in ((nxs, "entry/reconstruction"), (cxi, "entry_1/image_1/process_1")):
+        with h5py.File(path) as file:
+            plain, changes = (json.loads(file[where][name][()]) for name in ("preset", "changes"))
+        assert plain["propmethod"] == "better_multislice" and plain["window"]["array"]["shape"] == [16, 16]
+        for change in changes:
+            change["values"].pop("window", None)
+        assert [[change["epoch"], change["values"]] for change in changes] == told
+
+
+def test_a_method_that_was_never_reached_tells_nothing_of_the_slices(tmp_path: Path) -> None:
+    preset = _tiny().copy()
+    steps = {"steps": [[0, "multislice"], [5, "yoshida"]]}
+    preset.update(
+        num_slices=3, slice_distances=np.array([4.0, 8.0, 2.0]), propmethod=steps, obj=np.ones((32, 32, 3, 1), complex)
+    )
+    run = RecordedRun.start(preset, tmp_path / "run")
+    next(run), next(run)
+    run.stop()
+    np.testing.assert_allclose(result(run.folder).depths, [0, 4, 12])
 
 
 def test_nested_values_come_back_from_a_nexus_file(run: RunFolder, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pypty_nb import Preset, Reconstruction, evaluate, open_run, run_ptychograph
 from pypty_nb.data import Measurements
 from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.data.preprocess import Preprocessing
+from pypty_nb.params import ParameterError
 from pypty_nb.runs import Follower, RecordedRun
 from pypty_nb.runs.export import export
 from pypty_nb.runs.folder import COLUMNS, LOSS, PRESET, VALIDATION
@@ -91,6 +92,54 @@ def test_a_run_ends_with_its_best_state() -> None:
     assert stopped[-1].epoch - kept == 5
     assert np.array_equal(stopped[-1].point.obj, stopped[kept - 1].point.obj)
     assert f"not fallen since epoch {kept}" in stopped[-1].warnings[0]
+
+
+STEPS = {
+    "loss_weight": {"steps": [[0, 1.0], [6, 50.0]]},
+    "algorithm": {"steps": [[0, "lsq_sqrt"], [6, "lsq"]]},
+    "restart_from_vacuum": {"steps": [[0, False], [6, True], [7, False]]},
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_what_came_before_another_objective_is_no_best_state(name: str) -> None:
+    """The held-out loss rises there because it means something else, or begins anew; none of that is overfitting."""
+    settings = noisy(validation_fraction=0.1, epoch_max=11, stop_on_validation=2, hist_length=3, **{name: STEPS[name]})
+    reports = list(Reconstruction(settings))
+    assert reports[5].validation < min(report.validation for report in reports[6:]), (
+        "it must stay above what it was, or this test shows nothing"
+    )
+    assert reports[-1].epoch > 8
+    # as it was where it is resumed just there, with nothing learnt since
+    run = Reconstruction({**settings, "hist_length": 0})
+    for _ in range(6):
+        next(run)
+    checkpoint = run.checkpoint()
+    assert [r.loss for r in Reconstruction({**settings, "hist_length": 0}, checkpoint)] == [r.loss for r in run]
+
+
+def test_a_change_of_the_objective_begins_anew_too() -> None:
+    run = Reconstruction(noisy(validation_fraction=0.1, epoch_max=12, stop_on_validation=2))
+    reports = [next(run) for _ in range(4)]
+    run.change({"loss_weight": 50.0})
+    reports += list(run)
+    assert min(report.validation for report in reports[4:]) > reports[3].validation
+    assert reports[-1].epoch > 6
+    # what does not touch the objective leaves the best state as it is
+    run = Reconstruction(noisy(validation_fraction=0.1, epoch_max=12))
+    next(run)
+    before = run.checkpoint()["best/epoch"]
+    run.change({"min_step": 1e-19})
+    assert run.checkpoint()["best/epoch"] == before
+
+
+NOTHING = [(1e-9, "held out, .* give a larger share"), (1 - 1e-9, "left in the loss, .* give a smaller share")]
+
+
+@pytest.mark.parametrize(("share", "words"), NOTHING)
+def test_a_share_that_leaves_nothing_to_judge_by_is_refused(share: float, words: str) -> None:
+    with pytest.raises(ParameterError, match=f"validation_fraction: with .* of 20736 measured values are {words}"):
+        list(Reconstruction(small(epoch_max=3, stop_on_validation=3, validation_fraction=share)))
 
 
 def test_resumed_it_ends_alike() -> None:

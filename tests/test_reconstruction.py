@@ -191,6 +191,23 @@ def test_a_loss_that_overflows_stops_the_run_and_names_the_term() -> None:
         list(Reconstruction({**params, "probe": 1e30 * params["probe"]}))
 
 
+@pytest.mark.parametrize("at", [0, 3])
+def test_a_gradient_that_overflows_stops_the_run_too(at: int) -> None:
+    """The loss is finite; what has an infinite slope is not told as having none."""
+    start = np.exp(0.1j * np.random.default_rng(1).standard_normal((60, 60, 1, 1)))
+    run = Reconstruction(small(epoch_max=6, atv_weight={"steps": [[0, 0.0 if at else 1e300], [3, 1e300]]}, obj=start))
+    for _ in range(at):
+        next(run)
+    before = run.checkpoint()
+    with (
+        pytest.raises(ReconstructionError, match=f"epoch {at}: the gradient by obj .* last good state"),
+        np.errstate(all="ignore"),
+    ):
+        next(run)
+    assert run.epoch == at
+    assert all(np.array_equal(array, before[name]) for name, array in run.checkpoint().items())
+
+
 def test_a_perfect_start_ends_without_a_step() -> None:
     params = small(epoch_max=5, skip_preprocessing=True)
     truth = run_ptychography({**params, "skip_preprocessing": False, "epoch_max": 1}).point

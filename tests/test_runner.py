@@ -15,7 +15,7 @@ import pytest
 
 from pypty_nb import Preset, open_run, run_ptychography
 from pypty_nb.data import DataError
-from pypty_nb.params import ParameterError
+from pypty_nb.params import ParameterError, storage
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import Follower, RecordedRun, send
 from pypty_nb.workspace import Phase, Runner, RunState, Workspace
@@ -341,6 +341,7 @@ def test_a_preset_is_taken_home(workspace: Workspace, tiny: Preset, tmp_path: Pa
     assert name == "untitled.json"
     (tmp_path / name).write_bytes(content)
     assert Preset.from_json(tmp_path / name) == Preset()
+    tiny.strip_dataset_from_params = False
     workspace.preset.update(tiny.to_dict())
     workspace.name = "mine"
     name, content = workspace.exported()
@@ -349,3 +350,11 @@ def test_a_preset_is_taken_home(workspace: Workspace, tiny: Preset, tmp_path: Pa
         assert sorted(archive.namelist()) == ["mine.h5", "mine.json"]
         archive.extractall(tmp_path)
     assert Preset.from_json(tmp_path / "mine.json") == tiny
+    # as it is unless set otherwise, an array of data stays here, and the preset says so
+    workspace.preset.strip_dataset_from_params = True
+    (tmp_path / "stripped.zip").write_bytes(workspace.exported()[1])
+    with zipfile.ZipFile(tmp_path / "stripped.zip") as archive:
+        archive.extractall(tmp_path)
+    assert Preset.from_json(tmp_path / "mine.json").diff(workspace.preset).keys() == {"dataset"}
+    assert "without its data, an array of shape (25, 16, 16)" in storage.about(tmp_path / "mine.json")
+    assert np.array_equal(workspace.preset.dataset, tiny.dataset)

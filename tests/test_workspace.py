@@ -144,7 +144,7 @@ def test_an_hdf5_file_with_neither_says_what_patterns_need(workspace: Workspace,
 
 
 def test_an_exported_preset_is_opened_again(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.preset.update({**MEASURED, **KEPT})
+    workspace.preset.update({**MEASURED, **KEPT, "strip_dataset_from_params": False})
     before = workspace.preset.copy()
     name, content = workspace.exported()
     assert name == "untitled.zip"

@@ -72,8 +72,8 @@ def search(
             )
         trial = trial_at(step)
         trials.append((step, trial.loss))
-        # written so that a NaN counts as too long a step
-        if not trial.loss <= start.loss + settings.c1 * step * start.slope:
+        # written so that a NaN counts as too long a step, as does a gradient that is no number any more
+        if not (trial.loss <= start.loss + settings.c1 * step * start.slope and math.isfinite(trial.slope)):
             high = step
         elif trial.slope < settings.c2 * start.slope:
             low = step

@@ -31,6 +31,9 @@ _MOST_ON_DEVICE = 256
 #: With an infinite weight this constraint is a change of variable.
 HARD_MASK = "probe_reg_constraint_weight"
 
+#: Pixels on either side of `validation_fraction`, at least; with so many expected it does not happen that none is drawn.
+_LEAST_PIXELS = 10
+
 #: The switch of each array that can be refined.
 SWITCHES = {
     "obj": "update_obj",
@@ -93,6 +96,10 @@ class Terms:
     constraints: tuple[Active, ...] = ()
     changes: frozenset[str] = frozenset()
 
+    def comparable(self, other: Terms) -> bool:
+        """Whether losses and held-out losses of both can be compared: all is equal but what is refined."""
+        return replace(self, refined=other.refined) == other
+
 
 class Objective:
     """Loss and gradient of a preset's model against its measurements."""
@@ -120,6 +127,7 @@ class Objective:
         refined = frozenset(name for name, switch in SWITCHES.items() if self._preset.value_at(switch, epoch))
         sequence = self._sequence(epoch)
         count = self._measurements.count if sequence is None else len(sequence)
+        self._require_held_out(count)
         weight = self._weight(self._preset.value_at("loss_weight", epoch), count)
         changes = frozenset(name for name in CHANGES if self._preset.value_at(name, epoch))
         if math.isinf(self._preset.value_at(HARD_MASK, epoch)):
@@ -191,6 +199,18 @@ class Objective:
             else:
                 self._executors[key] = Serial(model, self._measurements, available()[algorithm], size)
         return self._executors[key]
+
+    def _require_held_out(self, count: int) -> None:
+        """Raise where `validation_fraction` leaves hardly a pixel of `count` patterns to judge by, or to refine with."""
+        share, measured = self._preset.validation_fraction, self._measurements
+        pad = 0 if measured.compressed else measured.preprocessing.pad
+        pixels = count * math.prod(max(side - 2 * pad, 1) for side in measured.window)
+        if share and min(share, 1 - share) * pixels < _LEAST_PIXELS:
+            which, other = ("held out", "larger") if share < 0.5 else ("left in the loss", "smaller")
+            raise ParameterError(
+                f"validation_fraction: with {share:g} fewer than {_LEAST_PIXELS} of {pixels} measured values are {which}, "
+                f"too few to go by; give a {other} share, or 0 to hold none out"
+            )
 
     def _weight(self, weight: float | str, count: int) -> float:
         if weight == "mean":

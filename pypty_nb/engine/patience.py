@@ -12,7 +12,22 @@ from pypty_nb.engine.state import Best, State
 _PAUSE_ORDER = ("positions", "tilts", "static_background", "aberrations_array", "probe")
 _PAUSE_EPOCHS = 10
 _FIRST_PAUSE = 2
-MAX_REJECTED = 7
+_MAX_REJECTED = 7
+
+
+def ended(state: State) -> bool:
+    """Whether nothing more can be gained, so that no epoch follows."""
+    return state.rejected >= _MAX_REJECTED
+
+
+def at_the_bottom(state: State) -> State:
+    """The state after an epoch that began where the gradient is zero: the last one."""
+    return replace(state, history=History(), rejected=_MAX_REJECTED)
+
+
+def changed(state: State, *, comparable: bool) -> State:
+    """The state after a change of parameters: what was rejected may be accepted now; losses may compare no longer."""
+    return replace(state, rejected=0, best=state.best if comparable else None)
 
 
 def resting(state: State, epoch: int) -> set[str]:

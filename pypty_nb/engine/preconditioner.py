@@ -48,7 +48,8 @@ class Illumination:
         for kernel in self._kernels:
             waves = xp.fft.ifft2(spectrum * kernel.reshape(*kernel.shape, *(1,) * (probe.ndim - 2)), axes=(0, 1))
             slices.append(self._seen(_power(waves)))
-        return self._inverse(xp.stack(slices, axis=-1))[..., None]
+        # plane by plane in memory, as every object lies: a sum over it then adds in the same order after a resume
+        return xp.moveaxis(self._inverse(xp.stack(slices)), 0, 2)[..., None]
 
     def _of_probe(self, obj: Array, axes: int) -> Array:
         xp = self._backend.xp

@@ -7,13 +7,15 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from pypty_nb.aio import from_thread
-from pypty_nb.engine import patience, projections, vector
+from pypty_nb.engine import finite, patience, projections, vector
 from pypty_nb.engine.build import Problem, build, centred, changed
+from pypty_nb.engine.fingerprint import fingerprint, require_same
 from pypty_nb.engine.landscape import Landscape
 from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
@@ -25,10 +27,6 @@ from pypty_nb.engine.regrid import at_corners, margins, padded, together
 from pypty_nb.engine.state import State, packed, restored
 from pypty_nb.params import FIELDS, ParameterError, Preset, as_preset, known_name
 from pypty_nb.records import Array, EpochReport, Evaluation, LineSearchReport, Refinables
-
-
-class ReconstructionError(ValueError):
-    """A run that cannot go on; the last good state is kept."""
 
 
 def evaluate(pypty_params: Preset | Mapping[str, Any] | str | os.PathLike[str]) -> Evaluation:
@@ -65,7 +63,7 @@ class Reconstruction:
     ----------
     pypty_params : mapping, Preset or path of a preset
     checkpoint : mapping of str to array, optional
-        What `checkpoint` of an earlier run gave: it goes on as if it had never ended.
+        What `checkpoint` of an earlier run gave: it goes on as if it had never ended. Live parameters may be others.
 
     Raises
     ------
@@ -133,7 +131,7 @@ class Reconstruction:
 
     def checkpoint(self) -> dict[str, np.ndarray]:
         """All that is needed to go on after the last complete epoch, exactly as if nothing had happened."""
-        return packed(self._state, self.backend)
+        return packed(self._state, self.backend) | self._fingerprint
 
     def restore(self, checkpoint: Mapping[str, np.ndarray], changes: Sequence[Mapping[str, Any]] = ()) -> None:
         """Go to the state that `checkpoint` gave in a run of this preset that had seen `changes`, one after the other.
@@ -141,7 +139,7 @@ class Reconstruction:
         Raises
         ------
         ParameterError
-            Where the checkpoint belongs to another preset; nothing has changed then.
+            Where the checkpoint is damaged or belongs to another preset or other data; nothing has changed then.
         """
         before = self.preset, self._problem, self._state
         try:
@@ -189,7 +187,8 @@ class Reconstruction:
             self._bring(*(given.value_at("propmethod", epoch - 1) for given in (self.preset, preset)))
             problem = replace(problem, point=replace(problem.point, probe=self._state.point.probe))
         other = replace(terms, refined=terms.refined - patience.resting(self._state, epoch)) != before
-        self._state = replace(self._state, point=problem.point, history=History() if other else self._state.history)
+        state = patience.changed(self._state, comparable=terms.comparable(before))
+        self._state = replace(state, point=problem.point, history=History() if other else state.history)
         self._use(preset.frozen(), problem)
         if HARD_MASK in terms.changes - before.changes:
             self._clear_outside_mask(terms)
@@ -202,8 +201,14 @@ class Reconstruction:
         self._state = State(preset.epoch_prev, problem.point, problem.setup.geometry.corners)
         self._use(preset, problem)
 
+    @cached_property
+    def _fingerprint(self) -> dict[str, np.ndarray]:
+        preset, problem = self._built
+        return fingerprint(preset, float(problem.objective.measurements.summary.totals.sum()))
+
     def _go_to(self, checkpoint: Mapping[str, np.ndarray]) -> None:
         """Go to the state of `checkpoint`, of a run that began as this one and saw the same changes."""
+        require_same(checkpoint, self._fingerprint)
         self._state = restored(checkpoint, self._state, self.backend)
         self._use(self.preset, at_corners(self._problem, self._state.corners))
 
@@ -216,9 +221,14 @@ class Reconstruction:
         began = time.monotonic() - self._state.seconds
         previous: tuple[Terms, Evaluation] | None = None
         # a run that is resumed where a schedule steps must forget what it learnt before, as one never interrupted would
-        minimised = self._terms_at(self._state.epoch - 1) if self._state.history.pairs else None
+        remembers = self._state.history.pairs or self._state.best is not None
+        minimised = self._terms_at(self._state.epoch - 1) if remembers else None
         for epoch in range(self._state.epoch, self.preset.epoch_max):
+            if patience.ended(self._state):
+                break
             terms = self._terms_at(epoch)
+            if minimised is not None and not terms.comparable(minimised):
+                self._state = replace(self._state, best=None)
             if self._reset_at(epoch) or (minimised is not None and minimised != terms):
                 self._state = replace(self._state, history=History())
                 previous = None
@@ -227,7 +237,7 @@ class Reconstruction:
             if previous is None:
                 previous = terms, self._landscape.evaluate(self._state.point, terms)
             minimised, start = previous
-            _require_finite(start, epoch)
+            finite.require(start, epoch)
             self._state, ends = patience.overfits(self._state, epoch, start.validation, self.preset.stop_on_validation)
             if ends:
                 previous = None
@@ -240,8 +250,6 @@ class Reconstruction:
             self._state = replace(self._state, epoch=epoch + 1, seconds=seconds)
             self.backend.release(memory=self.preset.value_at("smart_memory", epoch), plans=self.preset.remove_fft_cache)
             yield self._report(epoch, start, report, seconds, warnings)
-            if self._state.rejected >= patience.MAX_REJECTED or (not report.accepted and report.slope == 0):
-                break
         epoch = self._state.epoch
         words = patience.words_on_the_end(self._state)
         if previous is None:
@@ -254,7 +262,7 @@ class Reconstruction:
         vacuum = bool(self.preset.value_at("restart_from_vacuum", epoch))
         if vacuum:
             point = self._state.point
-            self._state = replace(self._state, point=replace(point, obj=point.obj * 0 + 1))
+            self._state = replace(self._state, point=replace(point, obj=point.obj * 0 + 1), best=None)
         back = bool(self.preset.value_at("reset_positions", epoch))
         if back:
             before = [side[0] for side in self._state.grown]
@@ -332,14 +340,15 @@ class Reconstruction:
         variables = change.of(point)
         direction = history.direction(start.gradient, metric)
         slope = vector.inner(start.gradient, direction)
-        if history.pairs and not slope < 0:
+        if history.pairs and not -math.inf < slope < 0:
             # rounding can spoil the curvature of nearly parallel pairs
             history = History()
             self._state = replace(self._state, history=history)
             direction = history.direction(start.gradient, metric)
             slope = vector.inner(start.gradient, direction)
+        finite.require_gradient(start.gradient, slope, epoch)
         if not slope < 0:
-            self._state = replace(self._state, rejected=self._state.rejected + 1, history=History())
+            self._state = patience.at_the_bottom(self._state)
             return start, LineSearchReport(accepted=False), ("the gradient is zero: nothing more can be gained",)
 
         def trial_at(step: float) -> Trial[tuple[Refinables, Evaluation]]:
@@ -407,12 +416,3 @@ class Reconstruction:
             final=final,
             validation=at.validation,
         )
-
-
-def _require_finite(evaluation: Evaluation, epoch: int) -> None:
-    for name, value in evaluation.terms.items():
-        if not math.isfinite(value):
-            raise ReconstructionError(
-                f"epoch {epoch}: the term {name!r} of the loss is {value}; the last good state is kept. "
-                "Check the starting arrays for huge numbers, or use default_dtype 'double'"
-            )

@@ -40,7 +40,7 @@ class State:
         Pixels that the object has grown by since the start, before and after, in y and in x.
     history : History
     rejected : int
-        Epochs rejected in a row.
+        Epochs rejected in a row; `patience.ended` reads it.
     paused : tuple of (str, int)
         Arrays that rest, and until which epoch.
     best : Best or None
@@ -83,7 +83,7 @@ def restored(checkpoint: Mapping[str, np.ndarray], start: State, backend: Backen
     Raises
     ------
     ParameterError
-        Where the arrays are not those of such a run.
+        Where the arrays are not those of such a run, or some are missing.
     """
     grown = checkpoint["grown"].tolist() if "grown" in checkpoint else start.grown
     point = unpack(checkpoint, "point", backend)
@@ -96,6 +96,10 @@ def restored(checkpoint: Mapping[str, np.ndarray], start: State, backend: Backen
             raise ParameterError(
                 f"the checkpoint's {name} is {shape}, the preset asks for {expected}: it belongs to another preset"
             )
+    needed = ("epoch", "rejected", "seconds", *(("best/validation",) if "best/epoch" in checkpoint else ()))
+    missing = ", ".join(name for name in needed if name not in checkpoint)
+    if missing:
+        raise ParameterError(f"the checkpoint is damaged (it has no {missing}); delete it to start at the first epoch")
     return State(
         epoch=int(checkpoint["epoch"]),
         point=point,

@@ -32,22 +32,7 @@ def write(path: Path, values: Mapping[str, Any], *, about: str = "") -> Path:
     beside = path.with_suffix(".h5")
     if beside == path:
         raise ParameterError(f"{path}: a preset's JSON cannot end in .h5, which is for its arrays; call it {path.stem}.json")
-    plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **({ABOUT: about} if about else {})}
-    arrays: dict[str, np.ndarray] = {}
-    for name, value in values.items():
-        if isinstance(value, np.ndarray) and not _stands_inline(value):
-            arrays[name] = value
-            plain[name] = {
-                "array": {
-                    "file": beside.name,
-                    "dataset": name,
-                    "shape": list(value.shape),
-                    "dtype": value.dtype.str,
-                    "sha256": _digest(value),
-                }
-            }
-        else:
-            plain[name] = _plain(value)
+    text, arrays = as_text(values, beside.name, about=about)
     foreign = beside.exists() and not _holds_arrays(beside)
     if arrays:
         if foreign:
@@ -59,10 +44,31 @@ def write(path: Path, values: Mapping[str, Any], *, about: str = "") -> Path:
             file.attrs["holds"] = _HOLDS
             for name, array in arrays.items():
                 file.create_dataset(name, data=array)
-    write_text(path, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, text)
     if not arrays and not foreign:
         beside.unlink(missing_ok=True)
     return path
+
+
+def as_text(values: Mapping[str, Any], beside: str, *, about: str = "") -> tuple[str, dict[str, np.ndarray]]:
+    """The JSON of `values` (as `Preset.to_dict` gives them), and the arrays that it refers to in the file `beside`."""
+    plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **({ABOUT: about} if about else {})}
+    arrays: dict[str, np.ndarray] = {}
+    for name, value in values.items():
+        if isinstance(value, np.ndarray) and not _stands_inline(value):
+            arrays[name] = value
+            plain[name] = {
+                "array": {
+                    "file": beside,
+                    "dataset": name,
+                    "shape": list(value.shape),
+                    "dtype": value.dtype.str,
+                    "sha256": _digest(value),
+                }
+            }
+        else:
+            plain[name] = _plain(value)
+    return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n", arrays
 
 
 def _holds_arrays(path: Path) -> bool:

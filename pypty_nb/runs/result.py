@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 
 from pypty_nb.engine.stages.propagation import gaps
-from pypty_nb.params import ParameterError, Preset
+from pypty_nb.params import ParameterError, Preset, storage
 from pypty_nb.physics.phases import unwrapped, without_ramp
 from pypty_nb.records import Refinables
+from pypty_nb.runs.changes import Changes
 from pypty_nb.runs.folder import PRESET, RunFolder
+from pypty_nb.runs.frames import point_of
 
 PROGRAM = "pypty_nb"
 
@@ -26,9 +30,14 @@ class Result:
     name : str
         Of the run's folder.
     point : Refinables
+    epoch : int
+        Complete epochs.
     preset : Preset
+        As it was in force in the last of them: that of the start with what was changed since.
     preset_json : str
-        The same as the run's folder holds it.
+        The same as a preset's file holds it.
+    changes_json : str
+        What was changed during the run, as its journal holds it: a list of epochs, and by name the old value and the new one.
     losses : tuple of dict
         The lines of ``loss.csv``, text by column.
     began, ended : str
@@ -37,8 +46,10 @@ class Result:
 
     name: str
     point: Refinables
+    epoch: int
     preset: Preset
     preset_json: str
+    changes_json: str
     losses: tuple[dict[str, str], ...]
     began: str
     ended: str
@@ -52,13 +63,15 @@ class Result:
         ParameterError
             Where no epoch is complete yet, or a file is damaged.
         """
-        point = run.point()
-        if point is None:
+        state = run.checkpoint()
+        if state is None:
             raise ParameterError(f"{run.path}: no epoch is complete yet, so that there is nothing to export")
         times = [str(event["time"]) for event in run.journal() if "time" in event]
         began, ended = (times[0], times[-1]) if times else ("", "")
-        text = (run.path / PRESET).read_text(encoding="utf-8")
-        return cls(run.path.resolve().name, point, run.preset(), text, tuple(run.losses()), began, ended)
+        epoch = int(state["epoch"])
+        preset, text, changes = _in_force(run, epoch)
+        name, point = run.path.resolve().name, point_of(state)
+        return cls(name, point, epoch, preset, text, changes, tuple(run.losses()), began, ended)
 
     @property
     def pixel_size(self) -> tuple[float, float]:
@@ -89,7 +102,7 @@ class Result:
     def depths(self) -> np.ndarray:
         """Where the slices lie along the beam, the first at 0, (slice,) float64, Å."""
         preset, slices = self.preset, self.point.obj.shape[2]
-        method = preset.value_at("propmethod", max(preset.epoch_prev, preset.epoch_max - 1))
+        method = preset.value_at("propmethod", max(preset.epoch_prev, self.epoch - 1))
         count = gaps(method, slices)
         given = np.asarray(preset.slice_distances, np.float64)
         distances = np.resize(given, count) if len(given) in (1, count) else np.resize(given, max(count, len(given)))[:count]
@@ -136,6 +149,20 @@ class Result:
     def mean_phase(self, plane: np.ndarray) -> float:
         """The phase of the mean of `plane` inside the scan, rad; a reconstruction leaves a common phase open."""
         return float(np.angle(plane[self.scanned].mean()))
+
+
+def _in_force(run: RunFolder, epoch: int) -> tuple[Preset, str, str]:
+    """The preset that made the state before `epoch`, its JSON, and that of the changes since the start."""
+    preset, text = run.preset(), (run.path / PRESET).read_text(encoding="utf-8")
+    made = [change for change in Changes(run).in_force() if change.epoch < epoch]
+    for change in made:
+        preset.update(change.values)
+    if made:
+        text, _ = storage.as_text(preset.to_dict(), Path(PRESET).with_suffix(".h5").name)
+    numbers = {change.number for change in made}
+    events = [event for event in run.journal() if event.get("event") == "changed" and event["number"] in numbers]
+    shown = [{"epoch": event["epoch"], "values": event["values"]} for event in events]
+    return preset, text, json.dumps(shown, ensure_ascii=False)
 
 
 def version() -> str:

@@ -17,6 +17,7 @@ from pypty_nb.data import Dataset
 from pypty_nb.engine.build import open_measurements
 from pypty_nb.initialize import demo_preset, promoted, quick_look
 from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, same, starts
+from pypty_nb.params.errors import describe
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import Change, Changes, Phase, RunFolder, RunState
 from pypty_nb.runs.full import full_preset, is_quick_look
@@ -389,9 +390,16 @@ class Workspace:
         return runs / f"{max(taken, default=0) + 1:03d}"
 
     def exported(self) -> tuple[str, bytes]:
-        """File name and content of the preset to take home: its JSON, or a zip of JSON and arrays where it has large ones."""
+        """File name and content of the preset to take home: its JSON, or a zip of JSON and arrays where it has large ones.
+
+        Data given as an array stay here where `strip_dataset_from_params` is on; the file says so.
+        """
+        preset, about = self.preset.copy(), ""
+        if preset.dataset is not None and preset.strip_dataset_from_params:
+            about = f"without its data, {describe(preset.dataset)}, as strip_dataset_from_params asks"
+            preset.dataset = None
         with TemporaryDirectory() as scratch:
-            path = self.preset.to_json(Path(scratch) / f"{self.name}.json")
+            path = preset.to_json(Path(scratch) / f"{self.name}.json", about=about)
             files = sorted(Path(scratch).iterdir())
             if len(files) == 1:
                 return path.name, path.read_bytes()

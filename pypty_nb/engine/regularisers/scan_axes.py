@@ -39,8 +39,9 @@ def deformation(array: Array, values: Mapping[str, Any], around: Surroundings) -
     """See the module; `array` (pattern, column)."""
     xp = around.backend.xp
     ny, nx = _scan_size(array, around)
-    y, x = np.mgrid[:ny, :nx].reshape(2, -1)
-    basis, _ = np.linalg.qr(np.stack([np.ones(ny * nx), y, x], axis=1))
+    # along an axis of one point there is no slope to fit: it would only repeat the constant
+    slopes = [axis for axis, length in zip(np.mgrid[:ny, :nx].reshape(2, -1), (ny, nx), strict=True) if length > 1]
+    basis, _ = np.linalg.qr(np.stack([np.ones(ny * nx), *slopes], axis=1))
     basis = xp.asarray(basis, array.dtype)
     rest = array - basis @ (basis.T @ array)
     return float((rest * rest).sum(dtype="float64")), 2 * rest

@@ -172,7 +172,7 @@ class Optimisation(Table):
         live=True,
         unit="epochs",
         label="Stop on held-out",
-        doc="Ends the run, with the best state, once the held-out pixels' loss has not fallen for this many epochs. A larger "
-        "value waits longer; 0 never ends it.",
+        doc="Ends the run, with the best state, once the held-out pixels' loss has not fallen for this many epochs; what is "
+        "minimised being changed, the count begins anew. A larger value waits longer; 0 never ends it.",
         differs="The original has no such setting.",
     )

@@ -65,8 +65,9 @@ class Saving(Table):
     strip_dataset_from_params = Boolean(
         True,
         label="Leave out data",
-        doc="Leaves an array given as data out of the saved preset. False saves it as well, which takes as much disk "
-        "as the data.",
+        doc="Leaves an array given as data out of presets that are exported. False exports it as well, which takes as much "
+        "disk as the data. A run's own folder keeps it either way, so that the run can be resumed.",
+        differs="The original leaves it out of the run's folder too, which then cannot be run again by itself.",
     )
     data_simulation_flag = Path(
         False,

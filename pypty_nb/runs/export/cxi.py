@@ -84,7 +84,7 @@ def _images(entry: h5py.Group, result: Result) -> None:
         process = group(image, "process_1", "NXprocess")
         process["program"], process["version"] = PROGRAM, version()
         process["command"] = "reconstruction by L-BFGS; the preset follows"
-        process["preset"] = result.preset_json
+        process["preset"], process["changes"] = result.preset_json, result.changes_json
     entry["object"] = h5py.SoftLink(f"{entry.name}/image_1")
 
 

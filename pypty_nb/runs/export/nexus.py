@@ -37,8 +37,6 @@ _CALLED = {
     "Constraints contribution": "constraints",
 }
 _UNITS = {"time / s": "s", "sse": "counts^2", "Free GiB": "GiB", "Total GiB": "GiB"}
-#: Patterns belong to the measurement's own file.
-_LEFT_OUT = ("dataset",)
 
 
 def write(result: Result, folder: Path) -> list[Path]:
@@ -150,10 +148,13 @@ def _reconstruction(entry: h5py.Group, result: Result) -> None:
     _losses(group(process, "loss", "NXdata", signal="loss", axes=["epoch"]), result.losses)
     held = group(process, "reconstruction parameters", "NXcollection")
     for name, value in result.preset.to_dict().items():
-        if name not in _LEFT_OUT:
+        # patterns belong to the measurement's own file
+        if name != "dataset" or not result.preset.strip_dataset_from_params:
             held.create_dataset(name, data=_storable(value))
     about = "the parameters as JSON; arrays that it refers to lie in 'reconstruction parameters'"
     field(process, "preset", result.preset_json, long_name=about)
+    about = "what was changed during the run, as JSON: epochs, and by name [old value, new value]; the preset is that after it"
+    field(process, "changes", result.changes_json, long_name=about)
 
 
 def _losses(log: h5py.Group, rows: tuple[dict[str, str], ...]) -> None:

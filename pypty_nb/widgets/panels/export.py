@@ -11,7 +11,10 @@ from pypty_nb.widgets.panels.panel import Page, boxed, heading
 from pypty_nb.workspace.ledger import Ledger
 
 EXPORTS = "export"
-_PRESET = "All parameters as JSON, zipped with the arrays where there are large ones."
+_PRESET = (
+    "All parameters as JSON, zipped with the arrays where there are large ones; "
+    "data given as an array only where “Leave out data” is off."
+)
 
 
 class ExportPart:
