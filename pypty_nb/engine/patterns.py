@@ -63,20 +63,31 @@ class PatternModel:
         """What the model gives at `point` (NumPy on the host) for patterns `indices`, as `measured` gives them.
 
         `epoch` chooses the method of propagation, where that is scheduled.
+
+        Raises
+        ------
+        ParameterError
+            Where the object does not hold their patches.
         """
+        indices = self._inside(indices)
+        self._setup.geometry.require(indices, point.obj.shape[:2])
         model, prepared = self._prepared(point, epoch)
-        signals = self._backend.to_host(model.signals(prepared, self._inside(indices)))
+        signals = self._backend.to_host(model.signals(prepared, indices))
         return centred(self._setup, signals).astype(np.float64)
 
     def residual(self, point: Refinables, epoch: int = 0) -> np.ndarray:
-        """The data term of every pattern at `point`, unweighted: (pattern,) float64. Reads all patterns, batch by batch."""
+        """The data term of every pattern at `point`, unweighted: (pattern,) float64. Reads the patterns batch by batch.
+
+        0 where the object does not hold the pattern's patch, as for every pattern that takes no part.
+        """
         model, prepared = self._prepared(point, epoch)
         loss = available()[self._preset.value_at("algorithm", epoch)]
         comparison = Comparison(self._backend, loss, holds_out=False, left_out=self.left_out)
         size = batch_size(self._preset, self._backend, self._setup.geometry.window)
-        found = np.empty(self.count)
-        for first in range(0, self.count, size):
-            indices = np.arange(first, min(first + size, self.count))
+        found = np.zeros(self.count)
+        held = np.flatnonzero(self._setup.geometry.held(point.obj.shape[:2]))
+        for first in range(0, len(held), size):
+            indices = held[first : first + size]
             data = self._backend.asarray(self.measured(indices), self._backend.real)
             signals = self._backend.asarray(centred(self._setup, self._backend.to_host(model.signals(prepared, indices))))
             found[indices] = self._backend.to_host(comparison.sums(_planes(signals), _planes(data)).losses)

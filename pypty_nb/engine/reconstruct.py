@@ -23,7 +23,7 @@ from pypty_nb.engine.objective import HARD_MASK, Terms, batch_size
 from pypty_nb.engine.refinables import to_host
 from pypty_nb.engine.regrid import at_corners, margins, padded, together
 from pypty_nb.engine.state import State, packed, restored
-from pypty_nb.params import FIELDS, ParameterError, Preset, as_preset, known_name
+from pypty_nb.params import FIELDS, ParameterError, Preset, Schedule, as_preset, known_name
 from pypty_nb.records import Array, EpochReport, Evaluation, LineSearchReport, Refinables
 
 
@@ -117,14 +117,17 @@ class Reconstruction:
     def simulated(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """What the model gives at the present point, batch by batch: indices, and patterns (pattern, ky, kx), centred.
 
+        Patterns whose patch reaches out of the object, as it may where `use_full_FOV` is off, are passed over.
         With `data_simulation_exitwave` the waves behind the specimen instead, (pattern, y, x, probe mode, object mode) complex.
         """
         preset, backend, point = self.preset, self.backend, self._state.point
+        geometry = self._problem.setup.geometry
         model = Model(backend, self._problem.setup, preset.value_at("propmethod", max(self._state.epoch - 1, 0)))
         prepared = model.prepare(point)
-        size = batch_size(preset, backend, self._problem.setup.geometry.window)
-        for first in range(0, len(point.positions), size):
-            indices = np.arange(first, min(first + size, len(point.positions)))
+        held = np.flatnonzero(geometry.held(point.obj.shape[:2]))
+        size = batch_size(preset, backend, geometry.window)
+        for first in range(0, len(held), size):
+            indices = held[first : first + size]
             if preset.data_simulation_exitwave:
                 waves = backend.to_host(model.exit_waves(prepared, indices))
                 yield indices, np.moveaxis(waves, (1, 2), (3, 4))
@@ -182,7 +185,8 @@ class Reconstruction:
         problem = changed(replace(self._problem, point=self._state.point), preset)
         epoch, before = self._state.epoch, self._terms_at(max(self._state.epoch - 1, self.preset.epoch_prev))
         terms = problem.objective.terms_at(epoch)
-        problem.objective.check(problem.point, terms)
+        epochs = range(epoch, preset.epoch_max if isinstance(preset.sequence, Schedule) else epoch + 1)
+        problem.objective.check(problem.point, terms, epochs)
         projections.applied(problem.point, preset, epoch, self.backend, problem.setup)
         if epoch > self.preset.epoch_prev:
             # what the new schedule itself does at this epoch is done when the epoch begins
@@ -311,7 +315,8 @@ class Reconstruction:
         """Round `positions` anew; the object, and all that is remembered of it, grow where the scan has."""
         state, geometry, backend = self._state, self._problem.setup.geometry, self.backend
         corners = np.rint(backend.to_host(positions)).astype(np.int64)
-        widths = margins(corners, geometry.window, state.point.obj.shape[:2])
+        field = state.point.obj.shape[:2]
+        widths = margins(corners[geometry.held(field)], geometry.window, field)
         before = np.array([side[0] for side in widths])
         point = replace(state.point, positions=positions + backend.asarray(before, backend.real))
         self._state = replace(

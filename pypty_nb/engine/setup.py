@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pypty_nb.data import PhasePlates
 from pypty_nb.engine.stages.readout import ReadoutLayout
+from pypty_nb.params import ParameterError
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,26 @@ class Geometry:
     rolloff: float = 0.0
     limit_patches: bool = True
     sub_pixel: bool = True
+
+    def held(self, field: tuple[int, ...]) -> np.ndarray:
+        """Which patterns have their patch in an object of `field`, (y, x) px: (pattern,) bool."""
+        return np.all((self.corners >= 0) & (self.corners + self.window <= field), axis=1)
+
+    def require(self, patterns: Sequence[int] | np.ndarray | None, field: tuple[int, ...]) -> None:
+        """Refuse `patterns` (all where ``None``) that an object of `field`, (y, x) px, does not hold.
+
+        Raises
+        ------
+        ParameterError
+        """
+        held = self.held(field)
+        chosen = np.arange(len(held)) if patterns is None else np.asarray(patterns)
+        outside = chosen[~held[chosen]]
+        if len(outside):
+            raise ParameterError(
+                f"sequence: the patch of pattern {outside[0]} reaches out of the object of {field[0]} × {field[1]} px, which "
+                "was made for the patterns of a sequence; switch use_full_FOV on for an object that holds them all"
+            )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from pypty_nb.backend import Backend
 from pypty_nb.data import Summary
 from pypty_nb.engine.model import Model
+from pypty_nb.engine.objective import sequence_of
 from pypty_nb.engine.setup import Setup
 from pypty_nb.engine.stages.whole_band import WholeBand
 from pypty_nb.params import ParameterError, Preset
@@ -132,7 +133,7 @@ def _seen(preset: Preset, positions: np.ndarray) -> np.ndarray:
     sequence = preset.sequence
     if preset.use_full_FOV or not isinstance(sequence, np.ndarray):
         return positions
-    return positions[sequence]
+    return positions[list(sequence_of(sequence, len(positions)) or ())]
 
 
 def _padded(obj: np.ndarray, widths: list[tuple[int, int]], *, edge: bool) -> np.ndarray:
