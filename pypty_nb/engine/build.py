@@ -225,7 +225,7 @@ def _optics(preset: Preset, obj_shape: tuple[int, ...], count: int) -> Optics:
     methods = {preset.value_at("propmethod", epoch) for epoch in _epochs(preset, "propmethod")}
     distances = tuple(float(d) for d in preset.slice_distances)
     most = max(gaps(method, slices) for method in methods)
-    if len(distances) not in {1, *(gaps(method, slices) for method in methods)}:
+    if len(distances) not in {1, most}:
         names = " and ".join(sorted(methods))
         raise ParameterError(
             f"slice_distances: has {len(distances)} values; {slices} slices with {names} take one for all, or {most}"
@@ -244,6 +244,7 @@ def _optics(preset: Preset, obj_shape: tuple[int, ...], count: int) -> Optics:
         wavelength=electron_wavelength(preset.acc_voltage),
         slices=slices,
         distances=distances,
+        edge=preset.edge_slice_thickness,
         obj_modes=obj_shape[3],
         tilt_mode=preset.tilt_mode,
         # in modes 1, 3 and 4 a zero tilt still limits the band of a single slice's exit wave

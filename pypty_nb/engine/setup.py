@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pypty_nb.data import PhasePlates
+from pypty_nb.engine.stages.propagation import gaps
 from pypty_nb.engine.stages.readout import ReadoutLayout
 from pypty_nb.params import ParameterError
 
@@ -71,7 +72,9 @@ class Optics:
         Å.
     slices : int
     distances : tuple of float
-        `slice_distances`, one a gap or slice, Å; the method takes as many as it needs.
+        `slice_distances`, Å: one for all, or one a gap or slice of the method of the run that needs most.
+    edge : float, or None
+        `edge_slice_thickness`, Å.
     obj_modes : int
     tilt_mode : int
         Where tilts act.
@@ -89,6 +92,7 @@ class Optics:
     wavelength: float
     slices: int = 1
     distances: tuple[float, ...] = ()
+    edge: float | None = None
     obj_modes: int = 1
     tilt_mode: int = 0
     untilted: bool = False
@@ -96,6 +100,14 @@ class Optics:
     defocus: np.ndarray | None = None
     cs: float = 0.0
     alpha: float = 0.0
+
+    def steps(self, method: str) -> tuple[float, ...]:
+        """What `method` propagates by, one a gap or slice, Å: the first and the last are the edges."""
+        count = gaps(method, self.slices)
+        found = list(self.distances * count if len(self.distances) == 1 else self.distances[:count])
+        if self.edge and found:
+            found[0] = found[-1] = self.edge
+        return tuple(found)
 
     @property
     def tilt_before(self) -> bool:
