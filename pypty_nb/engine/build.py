@@ -17,6 +17,7 @@ from pypty_nb.engine.objective import Objective, batch_size
 from pypty_nb.engine.setup import Geometry, Optics, Setup, Variants
 from pypty_nb.engine.stages.propagation import gaps
 from pypty_nb.engine.stages.readout import ReadoutLayout
+from pypty_nb.engine.subpixel import acting, between_pixels
 from pypty_nb.params import ParameterError, Preset, Schedule
 from pypty_nb.physics.units import electron_wavelength
 from pypty_nb.records import Refinables
@@ -80,21 +81,6 @@ def outline(preset: Preset, *, exact: bool) -> Outline:
     return Outline(backend, dataset, preprocessing, setup, arrays)
 
 
-def setting(preset: Preset) -> tuple[Backend, Dataset, Preprocessing, Setup]:
-    """What the patterns of a run of `preset` are read, processed and computed with; none of them is read.
-
-    Raises
-    ------
-    ParameterError, DataError, BackendError
-        `ValueError` each: what is wrong with the preset, the measurements or the machine.
-    """
-    backend = choose_backend(preset.backend, preset.default_dtype)
-    dataset = open_measurements(preset)
-    preprocessing, layout = _layout(preset, dataset)
-    setup, _ = _setup(preset, dataset.shape[0], layout, preprocessing, exact=preset.skip_preprocessing)
-    return backend, dataset, preprocessing, setup
-
-
 def changed(problem: Problem, preset: Preset) -> Problem:
     """`problem` at its present point with the live parameters of `preset`; data, window, patches and slices stay as they are.
 
@@ -107,7 +93,6 @@ def changed(problem: Problem, preset: Preset) -> Problem:
     count = len(old.geometry.corners)
     setup = replace(
         old,
-        geometry=replace(old.geometry, sub_pixel=old.geometry.sub_pixel or _sub_pixel(preset)),
         optics=_optics(preset, obj.shape, count),
         variants=replace(_variants(preset, count, old.layout), plates=old.variants.plates),
     )
@@ -141,7 +126,8 @@ def simulate(preset: Preset) -> np.ndarray:
     setup, arrays = _setup(preset, count, layout, preprocessing, exact=True)
     point = start.first_point(preset, backend, setup, arrays, None, exact=True)
     model = Model(backend, setup, preset.value_at("propmethod", preset.epoch_prev))
-    prepared = model.prepare(point)
+    between = between_pixels(preset, preset.epoch_prev)
+    prepared = model.prepare(acting(backend, point, setup.geometry, between_pixels=between))
     size = batch_size(preset, backend, layout.window)
     batches = [np.arange(i, min(i + size, count)) for i in range(0, count, size)]
     signals = np.concatenate([backend.to_host(model.signals(prepared, indices)) for indices in batches])
@@ -206,18 +192,12 @@ def _setup(
         cutoff=preset.damping_cutoff_multislice,
         rolloff=preset.smooth_rolloff,
         limit_patches=preset.patch_band_limit,
-        sub_pixel=_sub_pixel(preset),
     )
     left_out = preprocessing.left_out()
     if left_out is not None and layout.plain and not layout.centred:
         left_out = np.fft.ifftshift(left_out)
     return Setup(geometry, _optics(preset, arrays.obj.shape, count), _variants(preset, count, layout), layout,
                  _masks(preset, preprocessing), left_out), arrays  # fmt: skip
-
-
-def _sub_pixel(preset: Preset) -> bool:
-    """Whether the positions' remainders act."""
-    return preset.allow_subPixel_shift or bool(preset.value_at("update_probe_pos", preset.epoch_prev))
 
 
 def _optics(preset: Preset, obj_shape: tuple[int, ...], count: int) -> Optics:

@@ -113,8 +113,6 @@ class Model:
         planes = xp.ascontiguousarray(xp.moveaxis(point.obj, (2, 3), (0, 1)))
         require_roots(planes, self._method, self.backend)
         remainder = point.positions - self._corners
-        if not self.setup.geometry.sub_pixel:
-            remainder = xp.zeros_like(remainder)
         return Prepared(
             planes,
             self._illuminator.prepare(point.probe),

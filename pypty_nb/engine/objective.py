@@ -20,6 +20,7 @@ from pypty_nb.engine.model import Model
 from pypty_nb.engine.regularisers import Regulariser, Surroundings
 from pypty_nb.engine.setup import Setup
 from pypty_nb.engine.stages.variables import CHANGES
+from pypty_nb.engine.subpixel import acting, between_pixels
 from pypty_nb.params import ParameterError, Preset, Schedule, same
 from pypty_nb.params.schedule import CHECKED_EPOCHS
 from pypty_nb.records import Evaluation, Refinables
@@ -84,6 +85,8 @@ class Terms:
         The constraints that join the loss.
     changes : frozenset of str
         The changes of variable, by the parameters that ask for them.
+    between_pixels : bool
+        Whether positions act as they are; else rounded.
     """
 
     refined: frozenset[str]
@@ -93,6 +96,7 @@ class Terms:
     sequence: tuple[int, ...] | None = None
     constraints: tuple[Active, ...] = ()
     changes: frozenset[str] = frozenset()
+    between_pixels: bool = True
 
 
 class Objective:
@@ -130,7 +134,8 @@ class Objective:
             on = "both are" if len(of_probe) == 2 else "all are"
             raise ParameterError(f"{of_probe[0]}: excludes {' and '.join(of_probe[1:])}; {on} on in epoch {epoch}")
         method, algorithm = (self._preset.value_at(name, epoch) for name in ("propmethod", "algorithm"))
-        return Terms(refined, weight, method, algorithm, sequence, self._constraints(epoch), changes)
+        between = between_pixels(self._preset, epoch)
+        return Terms(refined, weight, method, algorithm, sequence, self._constraints(epoch), changes, between)
 
     def least(self, terms: Terms) -> float:
         """What the data term cannot fall below: its value where the model meets every pixel."""
@@ -151,7 +156,8 @@ class Objective:
         wanted = terms.refined if wanted is None else wanted
         # compiled kernels read where they are told to, also beyond the object
         self._setup.geometry.require(terms.sequence, point.obj.shape[:2])
-        sums = self._executor(terms).run(point, wanted, terms.weight, terms.sequence)
+        acts = acting(self.backend, point, self._setup.geometry, between_pixels=terms.between_pixels)
+        sums = self._executor(terms).run(acts, wanted, terms.weight, terms.sequence)
         found, gradient = {"data": terms.weight * float(sums.losses.sum())}, sums.gradient
         for active in terms.constraints:
             term, array = active.term, getattr(point, active.term.of)

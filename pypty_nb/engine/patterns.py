@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from pypty_nb.data import DataError
-from pypty_nb.engine.build import centred, setting
+from pypty_nb.engine.build import centred, outline
 from pypty_nb.engine.comparison import Comparison
 from pypty_nb.engine.losses import available
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.objective import batch_size
 from pypty_nb.engine.refinables import pack, unpack
+from pypty_nb.engine.subpixel import acting, between_pixels, refined
 from pypty_nb.params import Preset
 from pypty_nb.records import Refinables
 
@@ -30,7 +31,14 @@ class PatternModel:
 
     def __init__(self, preset: Preset):
         self._preset = preset
-        self._backend, self._dataset, self._preprocessing, self._setup = setting(preset)
+        plan = outline(preset, exact=preset.skip_preprocessing)
+        self._backend, self._dataset, self._preprocessing, self._setup = (
+            plan.backend,
+            plan.dataset,
+            plan.preprocessing,
+            plan.setup,
+        )
+        self._first = self._backend.asarray(plan.arrays.positions, self._backend.real)
         self._models: dict[str, Model] = {}
 
     @property
@@ -97,8 +105,9 @@ class PatternModel:
         method = self._preset.value_at("propmethod", epoch)
         if method not in self._models:
             self._models[method] = Model(self._backend, self._setup, method)
-        model = self._models[method]
-        return model, model.prepare(unpack(pack(point, ""), "", self._backend))
+        model, found = self._models[method], unpack(pack(point, ""), "", self._backend)
+        between = between_pixels(self._preset, epoch) or refined(found.positions, self._first)
+        return model, model.prepare(acting(self._backend, found, self._setup.geometry, between_pixels=between))
 
     def _inside(self, indices: np.ndarray) -> np.ndarray:
         indices = np.atleast_1d(np.asarray(indices))

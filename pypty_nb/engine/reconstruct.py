@@ -19,10 +19,11 @@ from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
 from pypty_nb.engine.methods import brought, steep, warning_of
 from pypty_nb.engine.model import Model
-from pypty_nb.engine.objective import HARD_MASK, Terms, batch_size
+from pypty_nb.engine.objective import HARD_MASK, Objective, Terms, batch_size
 from pypty_nb.engine.refinables import to_host
 from pypty_nb.engine.regrid import at_corners, margins, padded, together
 from pypty_nb.engine.state import State, packed, restored
+from pypty_nb.engine.subpixel import acting, refined
 from pypty_nb.params import FIELDS, ParameterError, Preset, Schedule, as_preset, known_name
 from pypty_nb.records import Array, EpochReport, Evaluation, LineSearchReport, Refinables
 
@@ -121,9 +122,9 @@ class Reconstruction:
         With `data_simulation_exitwave` the waves behind the specimen instead, (pattern, y, x, probe mode, object mode) complex.
         """
         preset, backend, point = self.preset, self.backend, self._state.point
-        geometry = self._problem.setup.geometry
-        model = Model(backend, self._problem.setup, preset.value_at("propmethod", max(self._state.epoch - 1, 0)))
-        prepared = model.prepare(point)
+        geometry, terms = self._problem.setup.geometry, self._terms_at(max(self._state.epoch - 1, 0))
+        model = Model(backend, self._problem.setup, terms.method)
+        prepared = model.prepare(acting(backend, point, geometry, between_pixels=terms.between_pixels))
         held = np.flatnonzero(geometry.held(point.obj.shape[:2]))
         size = batch_size(preset, backend, geometry.window)
         for first in range(0, len(held), size):
@@ -184,7 +185,7 @@ class Reconstruction:
             return {}
         problem = changed(replace(self._problem, point=self._state.point), preset)
         epoch, before = self._state.epoch, self._terms_at(max(self._state.epoch - 1, self.preset.epoch_prev))
-        terms = problem.objective.terms_at(epoch)
+        terms = self._terms_at(epoch, problem.objective)
         epochs = range(epoch, preset.epoch_max if isinstance(preset.sequence, Schedule) else epoch + 1)
         problem.objective.check(problem.point, terms, epochs)
         projections.applied(problem.point, preset, epoch, self.backend, problem.setup)
@@ -192,8 +193,8 @@ class Reconstruction:
             # what the new schedule itself does at this epoch is done when the epoch begins
             self._bring(*(given.value_at("propmethod", epoch - 1) for given in (self.preset, preset)))
             problem = replace(problem, point=replace(problem.point, probe=self._state.point.probe))
-        other = replace(terms, refined=terms.refined - patience.resting(self._state, epoch)) != before
-        self._state = replace(self._state, point=problem.point, history=History() if other else self._state.history)
+        history = self._state.history if terms == before else History()
+        self._state = replace(self._state, point=problem.point, history=history)
         self._use(preset.frozen(), problem)
         if HARD_MASK in terms.changes - before.changes:
             self._clear_outside_mask(terms)
@@ -222,8 +223,8 @@ class Reconstruction:
         # a run that is resumed where a schedule steps must forget what it learnt before, as one never interrupted would
         minimised = self._terms_at(self._state.epoch - 1) if self._state.history.pairs else None
         for epoch in range(self._state.epoch, self.preset.epoch_max):
-            terms = self._terms_at(epoch)
-            if self._reset_at(epoch) or (minimised is not None and minimised != terms):
+            reset, terms = self._reset_at(epoch), self._terms_at(epoch)
+            if reset or (minimised is not None and minimised != terms):
                 self._state = replace(self._state, history=History())
                 previous = None
             if any([self._resized_at(epoch), self._brought_at(epoch), self._masked_at(epoch, terms)]):
@@ -261,8 +262,7 @@ class Reconstruction:
             self._state = replace(self._state, point=replace(point, obj=point.obj * 0 + 1))
         back = bool(self.preset.value_at("reset_positions", epoch))
         if back:
-            before = [side[0] for side in self._state.grown]
-            self._regrid(self._built[1].point.positions + self.backend.asarray(before, self.backend.real))
+            self._regrid(self._first_positions())
         moved = projections.applied(self._state.point, self.preset, epoch, self.backend, self._problem.setup)
         by_hand = moved is not self._state.point
         self._state = replace(self._state, point=moved)
@@ -364,9 +364,16 @@ class Reconstruction:
         self._state = replace(self._state, point=moved, history=history, rejected=0)
         return following, report, ()
 
-    def _terms_at(self, epoch: int) -> Terms:
-        terms = self._problem.objective.terms_at(epoch)
-        return replace(terms, refined=terms.refined - patience.resting(self._state, epoch))
+    def _terms_at(self, epoch: int, objective: Objective | None = None) -> Terms:
+        """The terms in `epoch`, of the present objective where none is given, as the present state has them."""
+        terms = (objective or self._problem.objective).terms_at(epoch)
+        between = terms.between_pixels or refined(self._state.point.positions, self._first_positions())
+        return replace(terms, refined=terms.refined - patience.resting(self._state, epoch), between_pixels=between)
+
+    def _first_positions(self) -> Array:
+        """The positions that the run began with, in the object as large as it is now."""
+        before = [side[0] for side in self._state.grown]
+        return self._built[1].point.positions + self.backend.asarray(before, self.backend.real)
 
     def _first_step(self, epoch: int, terms: Terms, loss: float, slope: float) -> float:
         step = self.preset.value_at("update_step_bfgs", epoch)

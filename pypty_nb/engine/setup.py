@@ -29,8 +29,6 @@ class Geometry:
         `damping_cutoff_multislice` and `smooth_rolloff`.
     limit_patches : bool
         `patch_band_limit`.
-    sub_pixel : bool
-        Whether the positions' remainders act.
     """
 
     window: tuple[int, int]
@@ -39,7 +37,6 @@ class Geometry:
     cutoff: float = 2 / 3
     rolloff: float = 0.0
     limit_patches: bool = True
-    sub_pixel: bool = True
 
     def held(self, field: tuple[int, ...]) -> np.ndarray:
         """Which patterns have their patch in an object of `field`, (y, x) px: (pattern,) bool."""

@@ -79,8 +79,7 @@ class Fused:
         """As `Serial.run`; `wanted` may name obj, probe and positions."""
         self._prepare(point)
         geometry, count = self._setup.geometry, self._measurements.count
-        remainders = point.positions - geometry.corners if geometry.sub_pixel else np.zeros(geometry.corners.shape)
-        remainders = remainders.astype(np.float64)
+        remainders = (point.positions - geometry.corners).astype(np.float64)
         chosen = np.arange(count) if sequence is None else np.asarray(sequence)
         # as many for each thread
         rounds = -(-len(chosen) // (self._batch * self._threads))
