@@ -121,6 +121,9 @@ def simulate(preset: Preset) -> np.ndarray:
     backend = choose_backend(preset.backend, preset.default_dtype)
     pad, up = preset.data_pad, preset.upsample_pattern
     sides = tuple((length - 2 * pad) // up * preset.data_bin for length in preset.probe.shape[:2])
+    if min(sides) < 1:
+        size = " × ".join(str(length) for length in preset.probe.shape[:2])
+        raise ParameterError(f"data_pad: {pad} px on each side leave no pattern of a probe of {size} px; lower it")
     count = max(len(preset.positions), len(preset.tilts))
     preprocessing, layout = _layout(preset, ArrayDataset(np.broadcast_to(np.uint8(1), (count, *sides))))
     setup, arrays = _setup(preset, count, layout, preprocessing, exact=True)
@@ -269,8 +272,11 @@ def _marker(preset: Preset, name: str, count: int, choices: int | None) -> np.nd
     if len(marker) != count:
         raise ParameterError(f"{name}: has {len(marker)} entries for {count} patterns; give one a pattern")
     low, high = int(marker.min()), int(marker.max())
-    if low < 0 or (choices is not None and high >= choices):
-        raise ParameterError(f"{name}: holds {low if low < 0 else high}; there are {choices} to choose from, numbered from 0")
+    # those still to be made can be no more than there are patterns for them
+    most = count if choices is None else choices
+    if low < 0 or high >= most:
+        words = f"there are {most} to choose from" if choices is not None else f"{count} patterns have {count} at most"
+        raise ParameterError(f"{name}: holds {low if low < 0 else high}; {words}, numbered from 0")
     return np.asarray(marker, np.int64)
 
 

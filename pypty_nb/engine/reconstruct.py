@@ -24,6 +24,7 @@ from pypty_nb.engine.refinables import to_host
 from pypty_nb.engine.regrid import at_corners, margins, padded, together
 from pypty_nb.engine.state import State, packed, restored
 from pypty_nb.engine.subpixel import acting, refined
+from pypty_nb.engine.unheeded import unheeded
 from pypty_nb.params import FIELDS, ParameterError, Preset, Schedule, as_preset, known_name
 from pypty_nb.records import Array, EpochReport, Evaluation, LineSearchReport, Refinables
 
@@ -191,13 +192,15 @@ class Reconstruction:
         projections.applied(problem.point, preset, epoch, self.backend, problem.setup)
         if epoch > self.preset.epoch_prev:
             # what the new schedule itself does at this epoch is done when the epoch begins
-            self._bring(*(given.value_at("propmethod", epoch - 1) for given in (self.preset, preset)))
-            problem = replace(problem, point=replace(problem.point, probe=self._state.point.probe))
+            methods = (given.value_at("propmethod", epoch - 1) for given in (self.preset, preset))
+            probe = brought(problem.point.probe, *methods, self.backend, self._problem.setup)
+            problem = replace(problem, point=replace(problem.point, probe=probe))
+        if HARD_MASK in terms.changes - before.changes:
+            problem = replace(problem, point=Landscape(preset, problem).cleared(problem.point, terms))
         history = self._state.history if terms == before else History()
         self._state = replace(self._state, point=problem.point, history=history)
+        self._unsaid += tuple(words for words in unheeded(preset) if words not in unheeded(self.preset))
         self._use(preset.frozen(), problem)
-        if HARD_MASK in terms.changes - before.changes:
-            self._clear_outside_mask(terms)
         self._reports = self._run()
         return differences
 
@@ -205,11 +208,14 @@ class Reconstruction:
         """Go to the start of the run."""
         preset, problem = self._built
         self._state = State(preset.epoch_prev, problem.point, problem.setup.geometry.corners)
+        self._unsaid = unheeded(preset)
         self._use(preset, problem)
 
     def _go_to(self, checkpoint: Mapping[str, np.ndarray]) -> None:
         """Go to the state of `checkpoint`, of a run that began as this one and saw the same changes."""
         self._state = restored(checkpoint, self._state, self.backend)
+        if self._state.epoch > self.preset.epoch_prev:
+            self._unsaid = ()
         self._use(self.preset, at_corners(self._problem, self._state.corners))
 
     def _use(self, preset: Preset, problem: Problem) -> None:
@@ -239,7 +245,8 @@ class Reconstruction:
                 break
             before = self._state.point.obj
             following, report, warnings = self._step(epoch, terms, start)
-            warnings += self._steep_since(epoch, before)
+            warnings += self._steep_since(epoch, before) + self._unsaid
+            self._unsaid = ()
             previous = terms, following
             seconds = time.monotonic() - began
             self._state = replace(self._state, epoch=epoch + 1, seconds=seconds)
@@ -284,11 +291,8 @@ class Reconstruction:
         """Bring the probe to where another method of propagation, that begins in `epoch`, wants it."""
         if epoch == self.preset.epoch_prev:
             return False
-        return self._bring(*(self.preset.value_at("propmethod", e) for e in (epoch - 1, epoch)))
-
-    def _bring(self, before: str, after: str) -> bool:
-        point = self._state.point
-        probe = brought(point.probe, before, after, self.backend, self._problem.setup)
+        point, methods = self._state.point, (self.preset.value_at("propmethod", e) for e in (epoch - 1, epoch))
+        probe = brought(point.probe, *methods, self.backend, self._problem.setup)
         self._state = replace(self._state, point=replace(point, probe=probe))
         return probe is not point.probe
 
@@ -304,12 +308,8 @@ class Reconstruction:
         before = epoch > self.preset.epoch_prev and HARD_MASK in self._problem.objective.terms_at(epoch - 1).changes
         if before or HARD_MASK not in terms.changes:
             return False
-        self._clear_outside_mask(terms)
+        self._state = replace(self._state, point=self._landscape.cleared(self._state.point, terms))
         return True
-
-    def _clear_outside_mask(self, terms: Terms) -> None:
-        change, point = self._landscape.change(terms), self._state.point
-        self._state = replace(self._state, point=change.point(change.of(point), point))
 
     def _regrid(self, positions: Array) -> None:
         """Round `positions` anew; the object, and all that is remembered of it, grow where the scan has."""
