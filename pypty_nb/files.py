@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -26,7 +27,7 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Pa
         Where the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+    temporary = _beside(path)
     # not tempfile's, whose files nobody else may read: the folder may be a group's
     temporary.touch(exist_ok=False)
     try:
@@ -37,6 +38,16 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Pa
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Raise the `OSError` that `atomic` would meet at `path`, as far as it can be known beforehand."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    temporary = _beside(path)
+    temporary.touch(exist_ok=False)
+    temporary.unlink()
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, durable: bool = True) -> None:
@@ -57,6 +68,11 @@ def sweep(folder: Path, older_than_s: float = 0.0) -> None:
 def encoded(text: str) -> bytes:
     """`text` as UTF-8. Bytes of a file's name that are no UTF-8 come as JSON's own escapes, which read back as they were."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def _beside(path: Path) -> Path:
+    """A temporary name that `sweep` knows."""
+    return path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
 
 
 def _sync(path: Path) -> None:

@@ -386,22 +386,22 @@ def test_all_are_read_at_the_start_where_asked(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize(
-    ("held_as", "expected"),
+    ("held_as", "counts"),
     [
         (None, [0, 3.4, 300.6, 7e4]),
-        ("uint8", [0, 3, 255, 255]),
+        ("uint8", [0, 3, 0, 255]),
         ("uint16", [0, 3, 301, 65535]),
         ("int32", [0, 3, 301, 70000]),
-        ("float32", np.float32([0, 3.4, 300.6, 7e4])),
-        ("float16", np.float16([0, 3.4, 300.6, 65504])),
+        ("float32", [0, 3.25, 300.5, 7e4]),
+        ("float16", [0, 3.25, 300.5, 65504]),
     ],
 )
-def test_patterns_are_held_as_asked(held_as: str | None, expected: Any) -> None:
-    counts = np.tile(np.array([0, 3.4, 300.6, 7e4]), (3, 4, 1))
+def test_patterns_are_held_as_asked(held_as: str | None, counts: list[float]) -> None:
+    counts = np.tile(np.array(counts, float), (3, 4, 1))
     measurements = Measurements(ArrayDataset(counts), Preprocessing(), np.float64, keep=True, centred=True, held_as=held_as)
     batch = measurements.batch(np.arange(3))
     assert batch.dtype == np.float64
-    np.testing.assert_array_equal(batch, np.broadcast_to(np.asarray(expected, float), counts.shape))
+    np.testing.assert_array_equal(batch, counts)
     assert measurements._kept is not None
     assert measurements._kept.dtype == np.dtype(held_as or np.float64)
     # the sign bit of held-out pixels needs a kind of number that has one
@@ -409,6 +409,31 @@ def test_patterns_are_held_as_asked(held_as: str | None, expected: Any) -> None:
         ArrayDataset(counts), Preprocessing(), np.float64, keep=True, centred=True, held_as=held_as, held_out=0.5
     )
     assert np.signbit(held_out.batch(np.arange(3))).any()
+
+
+@pytest.mark.parametrize(
+    ("held_as", "largest", "words"),
+    [
+        ("uint8", 256.0, "force_dataset_dtype uint8 would cut or round its counts, of which the largest is 256; uint16 holds"),
+        ("int16", 70000.0, "the largest is 70000; uint32 holds"),
+        ("uint16", 300.5, "the largest is 300.5; float32 holds"),
+        ("float32", 3.4, "the largest is 3.4; float64 holds"),
+        ("float16", 65537.0, "the largest is 65537; uint32 holds"),
+    ],
+)
+@pytest.mark.parametrize("held_out", [0.0, 0.5])
+def test_counts_that_would_be_cut_or_rounded_are_refused(held_as: str, largest: float, words: str, held_out: float) -> None:
+    counts = np.tile(np.array([0.0, 3.0, 1.0, largest]), (3, 4, 1))
+    asked: dict[str, Any] = {"keep": True, "held_as": held_as, "held_out": held_out}
+    if held_out and held_as.startswith(("uint", "int")):
+        # held as they are computed with, for the sign of held-out pixels
+        np.testing.assert_array_equal(
+            np.abs(Measurements(ArrayDataset(counts), Preprocessing(), np.float64, centred=True, **asked).batch(np.arange(3))),
+            counts,
+        )
+        return
+    with pytest.raises(DataError, match=words):
+        Measurements(ArrayDataset(counts), Preprocessing(), np.float64, **asked)
 
 
 def test_counts_held_as_they_are_change_nothing(tiny: Preset) -> None:

@@ -99,3 +99,22 @@ def test_a_slice_whose_phase_is_too_large_is_named_once(method: str) -> None:
         assert [warning.partition(":")[0] for warning in found] == ["slice 2"]
         assert "the phase exceeds π/2" in found[0]
         assert "thinner slices" in found[0]
+
+
+def test_distances_for_every_method_of_the_run() -> None:
+    """Two methods that need two numbers of distances: enough for both, and each with its own last one at the edge."""
+    both = {"propmethod": {"steps": [[0, "multislice"], [3, "yoshida"]]}, "num_slices": 3, "epoch_max": 4}
+    with pytest.raises(
+        ParameterError, match="slice_distances: has 2 values; 3 slices with multislice and yoshida take one for all, or 3"
+    ):
+        Reconstruction(small(**both, slice_distances=[5.0, 5.0]))
+    assert list(Reconstruction(small(**both, slice_distances=[5.0, 5.0, 5.0])))[-1].final
+    random = np.random.default_rng(2)
+    exact = small(obj=np.exp(0.2j * random.standard_normal((60, 60, 3, 1))), num_slices=3, skip_preprocessing=True)
+    edges = {"slice_distances": [5.0, 5.0, 5.0], "edge_slice_thickness": 20.0}
+    for steps, method, lengthened in (
+        ([[0, "multislice"], [3, "yoshida"]], "multislice", [20.0, 20.0]),
+        ([[0, "yoshida"], [3, "multislice"]], "yoshida", [20.0, 5.0, 20.0]),
+    ):
+        scheduled = evaluate({**exact, **edges, "epoch_max": 4, "propmethod": {"steps": steps}})
+        assert scheduled.loss == evaluate({**exact, "propmethod": method, "slice_distances": lengthened}).loss

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -499,9 +500,35 @@ def test_simulated_data_are_written_and_can_be_read_again(tiny: Preset, tmp_path
     with h5py.File(file) as stored:
         assert stored["exitwave"].shape == (*stored["exitwave"].shape[:1], 16, 16, 1, 1)
         assert stored["exitwave"].dtype == np.complex128
-    tiny.update(data_simulation_flag=str(tmp_path / "nowhere" / "x.h5"), output_folder="")
-    with pytest.raises(RunFolderError, match="data_simulation_flag"):
-        run_ptychography(tiny)
+
+
+@pytest.mark.parametrize("folder", ["", "run"])
+def test_simulated_data_that_cannot_be_written_cost_no_run(
+    tiny: Preset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny.update(epoch_max=1, output_folder=folder)
+    reports: list[EpochReport] = []
+    # at once where that is known
+    for place in (tmp_path / "nowhere" / "x.h5", tmp_path):
+        tiny.update(data_simulation_flag=str(place))
+        with pytest.raises(RunFolderError, match=r"data_simulation_flag: .* cannot be written: (No such file|Is a dir)"):
+            run_ptychography(tiny, on_report=reports.append)
+    assert not reports and not (tmp_path / "run").exists()
+    # and as a warning where it is not
+    (tmp_path / "for_a_while").mkdir()
+    tiny.update(data_simulation_flag="for_a_while/x.h5")
+    result = run_ptychography(tiny, on_report=lambda report: shutil.rmtree("for_a_while", ignore_errors=True))
+    words = "x.h5 cannot be written: No such file"
+    if folder:
+        run = open_run(tmp_path / "run")
+        assert run.journal()[-1]["event"] == "finished"
+        assert words in run.journal()[-2]["warning"]
+        # from any folder
+        assert run.preset().data_simulation_flag == str(tmp_path / "for_a_while" / "x.h5")
+    else:
+        assert words in result.report.warnings[-1]
+    assert result.point.obj.shape[2:] == (1, 1)
 
 
 def test_each_constraint_has_its_column_when_asked(tiny: Preset, tmp_path: Path) -> None:

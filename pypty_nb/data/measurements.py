@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ SMALL_BYTES = 2**30
 _CHUNK_BYTES = 8 * 2**20
 #: Held-out pixels are drawn from (this, number of the pattern), so that every run and every resumption holds out the same.
 _SEED = 20061
+#: Kinds of number that take less memory than those computed with, the smallest first.
+_NARROW = ("uint8", "uint16", "uint32", "float32")
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,13 @@ class Measurements:
     held_out : float
         Share of the measured pixels whose sign bit is set in what `batch` gives: they are kept out of the loss.
     held_as : str, optional
-        Kind of number of the patterns that are held in memory; counts are rounded and cut to what it can hold. That of `dtype`
-        where it is not given, or cannot hold the sign of held-out pixels.
+        Kind of number of the patterns that are held in memory. That of `dtype` where it is not given, or cannot hold the sign
+        of held-out pixels.
 
     Raises
     ------
     DataError
-        Where a pattern holds NaN, infinite or negative values, or all are zero.
+        Where a pattern holds NaN, infinite or negative values, or all are zero, or `held_as` would cut or round counts.
     """
 
     def __init__(
@@ -127,19 +130,37 @@ class Measurements:
     def _first_pass(self) -> Summary:
         total = np.zeros(self.window)
         totals = np.empty(self.count)
-        chunk = max(1, _CHUNK_BYTES // (8 * self.window[0] * self.window[1]))
-        for start in range(0, self.count, chunk):
-            indices = np.arange(start, min(start + chunk, self.count))
+        for indices in self._chunks():
             patterns = self._processed(indices)
-            self._check(patterns, start)
+            self._check(patterns, int(indices[0]))
             total += patterns.sum(axis=0, dtype=np.float64)
             totals[indices] = patterns.sum(axis=(1, 2), dtype=np.float64)
             if self._kept is not None:
-                self._kept[indices] = _fitted(self._ordered(self._marked(patterns, indices)), self._kept.dtype)
+                ordered = self._ordered(self._marked(patterns, indices))
+                self._kept[indices] = _fitted(ordered, self._kept.dtype)
+                if self._kept.dtype != ordered.dtype and not np.array_equal(self._kept[indices], ordered):
+                    raise self._cannot_hold(self._kept.dtype)
         if not total.any():
             raise DataError(f"{self.dataset.name}: every pattern is zero; nothing can be reconstructed from it")
         mean, left_out = total / self.count, self.preprocessing.left_out()
         return Summary(mean if left_out is None else repair(mean[None], left_out)[0], totals)
+
+    def _chunks(self) -> Iterator[np.ndarray]:
+        """All patterns, as many at once as are read well together."""
+        chunk = max(1, _CHUNK_BYTES // (8 * self.window[0] * self.window[1]))
+        return (np.arange(start, min(start + chunk, self.count)) for start in range(0, self.count, chunk))
+
+    def _cannot_hold(self, held: np.dtype) -> DataError:
+        """What is wrong with holding the counts as `held`; finds by another pass what can hold them."""
+        largest, fitting = 0.0, [np.dtype(name) for name in _NARROW] + [np.dtype(self.dtype)]
+        for indices in self._chunks():
+            patterns = self._processed(indices)
+            largest = max(largest, float(patterns.max()))
+            fitting = [kind for kind in fitting if np.array_equal(_fitted(patterns, kind).astype(kind), patterns)]
+        return DataError(
+            f"{self.dataset.name}: force_dataset_dtype {held} would cut or round its counts, of which the largest is "
+            f"{largest:.10g}; {fitting[0]} holds them as they are"
+        )
 
     def _check(self, patterns: np.ndarray, start: int) -> None:
         # one reduction finds NaN, infinity and negative counts alike in the usual case of none

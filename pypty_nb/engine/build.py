@@ -17,6 +17,7 @@ from pypty_nb.engine.objective import Objective, batch_size
 from pypty_nb.engine.setup import Geometry, Optics, Setup, Variants
 from pypty_nb.engine.stages.propagation import gaps
 from pypty_nb.engine.stages.readout import ReadoutLayout
+from pypty_nb.engine.subpixel import acting, between_pixels
 from pypty_nb.params import ParameterError, Preset, Schedule
 from pypty_nb.physics.units import electron_wavelength
 from pypty_nb.records import Refinables
@@ -80,21 +81,6 @@ def outline(preset: Preset, *, exact: bool) -> Outline:
     return Outline(backend, dataset, preprocessing, setup, arrays)
 
 
-def setting(preset: Preset) -> tuple[Backend, Dataset, Preprocessing, Setup]:
-    """What the patterns of a run of `preset` are read, processed and computed with; none of them is read.
-
-    Raises
-    ------
-    ParameterError, DataError, BackendError
-        `ValueError` each: what is wrong with the preset, the measurements or the machine.
-    """
-    backend = choose_backend(preset.backend, preset.default_dtype)
-    dataset = open_measurements(preset)
-    preprocessing, layout = _layout(preset, dataset)
-    setup, _ = _setup(preset, dataset.shape[0], layout, preprocessing, exact=preset.skip_preprocessing)
-    return backend, dataset, preprocessing, setup
-
-
 def changed(problem: Problem, preset: Preset) -> Problem:
     """`problem` at its present point with the live parameters of `preset`; data, window, patches and slices stay as they are.
 
@@ -107,7 +93,6 @@ def changed(problem: Problem, preset: Preset) -> Problem:
     count = len(old.geometry.corners)
     setup = replace(
         old,
-        geometry=replace(old.geometry, sub_pixel=old.geometry.sub_pixel or _sub_pixel(preset)),
         optics=_optics(preset, obj.shape, count),
         variants=replace(_variants(preset, count, old.layout), plates=old.variants.plates),
     )
@@ -136,12 +121,16 @@ def simulate(preset: Preset) -> np.ndarray:
     backend = choose_backend(preset.backend, preset.default_dtype)
     pad, up = preset.data_pad, preset.upsample_pattern
     sides = tuple((length - 2 * pad) // up * preset.data_bin for length in preset.probe.shape[:2])
+    if min(sides) < 1:
+        size = " × ".join(str(length) for length in preset.probe.shape[:2])
+        raise ParameterError(f"data_pad: {pad} px on each side leave no pattern of a probe of {size} px; lower it")
     count = max(len(preset.positions), len(preset.tilts))
     preprocessing, layout = _layout(preset, ArrayDataset(np.broadcast_to(np.uint8(1), (count, *sides))))
     setup, arrays = _setup(preset, count, layout, preprocessing, exact=True)
     point = start.first_point(preset, backend, setup, arrays, None, exact=True)
     model = Model(backend, setup, preset.value_at("propmethod", preset.epoch_prev))
-    prepared = model.prepare(point)
+    between = between_pixels(preset, preset.epoch_prev)
+    prepared = model.prepare(acting(backend, point, setup.geometry, between_pixels=between))
     size = batch_size(preset, backend, layout.window)
     batches = [np.arange(i, min(i + size, count)) for i in range(0, count, size)]
     signals = np.concatenate([backend.to_host(model.signals(prepared, indices)) for indices in batches])
@@ -209,7 +198,6 @@ def _setup(
         cutoff=preset.damping_cutoff_multislice,
         rolloff=preset.smooth_rolloff,
         limit_patches=preset.patch_band_limit,
-        sub_pixel=_sub_pixel(preset),
     )
     left_out = preprocessing.left_out()
     if left_out is not None and layout.plain and not layout.centred:
@@ -218,17 +206,12 @@ def _setup(
                  _masks(preset, preprocessing), left_out), arrays  # fmt: skip
 
 
-def _sub_pixel(preset: Preset) -> bool:
-    """Whether the positions' remainders act."""
-    return preset.allow_subPixel_shift or bool(preset.value_at("update_probe_pos", preset.epoch_prev))
-
-
 def _optics(preset: Preset, obj_shape: tuple[int, ...], count: int) -> Optics:
     slices = obj_shape[2]
     methods = {preset.value_at("propmethod", epoch) for epoch in _epochs(preset, "propmethod")}
     distances = tuple(float(d) for d in preset.slice_distances)
     most = max(gaps(method, slices) for method in methods)
-    if len(distances) not in {1, *(gaps(method, slices) for method in methods)}:
+    if len(distances) not in {1, most}:
         names = " and ".join(sorted(methods))
         raise ParameterError(
             f"slice_distances: has {len(distances)} values; {slices} slices with {names} take one for all, or {most}"
@@ -247,6 +230,7 @@ def _optics(preset: Preset, obj_shape: tuple[int, ...], count: int) -> Optics:
         wavelength=electron_wavelength(preset.acc_voltage),
         slices=slices,
         distances=distances,
+        edge=preset.edge_slice_thickness,
         obj_modes=obj_shape[3],
         tilt_mode=preset.tilt_mode,
         # in modes 1, 3 and 4 a zero tilt still limits the band of a single slice's exit wave
@@ -291,8 +275,11 @@ def _marker(preset: Preset, name: str, count: int, choices: int | None) -> np.nd
     if len(marker) != count:
         raise ParameterError(f"{name}: has {len(marker)} entries for {count} patterns; give one a pattern")
     low, high = int(marker.min()), int(marker.max())
-    if low < 0 or (choices is not None and high >= choices):
-        raise ParameterError(f"{name}: holds {low if low < 0 else high}; there are {choices} to choose from, numbered from 0")
+    # those still to be made can be no more than there are patterns for them
+    most = count if choices is None else choices
+    if low < 0 or high >= most:
+        words = f"there are {most} to choose from" if choices is not None else f"{count} patterns have {count} at most"
+        raise ParameterError(f"{name}: holds {low if low < 0 else high}; {words}, numbered from 0")
     return np.asarray(marker, np.int64)
 
 

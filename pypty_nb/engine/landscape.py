@@ -14,7 +14,7 @@ from pypty_nb.engine.preconditioner import Illumination
 from pypty_nb.engine.regularisers.probe_space import mask
 from pypty_nb.engine.stages.variables import Free, InMask, Together, chosen
 from pypty_nb.engine.start import whole_band
-from pypty_nb.params import Preset
+from pypty_nb.params import ParameterError, Preset
 from pypty_nb.records import Evaluation, Refinables
 
 #: The changes after which the probe's variables are those of its spectrum.
@@ -55,6 +55,22 @@ class Landscape:
             # a phase alone has no band of its own
             gradient = replace(limited, obj=gradient.obj) if "phase_only_obj" in terms.changes else limited
         return replace(evaluation, gradient=self.change(terms).pull(gradient, point))
+
+    def cleared(self, point: Refinables, terms: Terms) -> Refinables:
+        """`point` with its probe's spectrum cleared outside the mask.
+
+        Raises
+        ------
+        ParameterError
+            Where nothing is left of it.
+        """
+        change = self.change(terms)
+        found = change.point(change.of(point), point)
+        if not bool(found.probe.any()):
+            raise ParameterError(
+                "probe_constraint_mask: keeps nothing of the probe; it is 1 where the probe may be, centred on the detector"
+            )
+        return found
 
     def metric(self, point: Refinables, terms: Terms) -> Metric:
         """The metric at `point`."""

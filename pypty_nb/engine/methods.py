@@ -21,8 +21,7 @@ _STEEP = math.pi / 2
 
 def entrance(method: str, setup: Setup) -> float:
     """How far before the first slice's centre the probe stands, Å: there itself, or at the face of its slab."""
-    distances = setup.optics.distances
-    return 0.0 if method == _WHOLE_POWERS or not distances else distances[0] / 2
+    return 0.0 if method == _WHOLE_POWERS else setup.optics.steps(method)[0] / 2
 
 
 def brought(probe: Array, before: str, after: str, backend: Backend, setup: Setup) -> Array:

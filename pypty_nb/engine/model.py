@@ -15,7 +15,7 @@ from pypty_nb.engine.setup import Setup
 from pypty_nb.engine.stages.detector import Blur, FarField, Intensity, NearField
 from pypty_nb.engine.stages.illumination import Tilt
 from pypty_nb.engine.stages.patches import Patches
-from pypty_nb.engine.stages.propagation import METHODS, Program, Propagate, Propagation, Term, gaps
+from pypty_nb.engine.stages.propagation import METHODS, Program, Propagate, Propagation, Term
 from pypty_nb.engine.stages.readout import Background, PixelSum, VirtualDetectors
 from pypty_nb.physics.grids import band_limit
 from pypty_nb.records import Array, Refinables
@@ -113,8 +113,6 @@ class Model:
         planes = xp.ascontiguousarray(xp.moveaxis(point.obj, (2, 3), (0, 1)))
         require_roots(planes, self._method, self.backend)
         remainder = point.positions - self._corners
-        if not self.setup.geometry.sub_pixel:
-            remainder = xp.zeros_like(remainder)
         return Prepared(
             planes,
             self._illuminator.prepare(point.probe),
@@ -256,9 +254,7 @@ class Model:
 
 def _program(method: str, setup: Setup) -> Program:
     optics = setup.optics
-    count = gaps(method, optics.slices)
-    distances = optics.distances if len(optics.distances) != 1 else optics.distances * count
-    program = METHODS[method](distances[:count], optics.slices)
+    program = METHODS[method](optics.steps(method), optics.slices)
     if optics.tilt_after and optics.slices == 1 and method == "multislice":
         # the one case in which nothing has limited the exit wave before it is tilted
         program = (*program, (Term(1.0, (Propagate(0.0),)),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,9 @@ from pypty_nb.engine.model import Model
 from pypty_nb.engine.regularisers import Regulariser, Surroundings
 from pypty_nb.engine.setup import Setup
 from pypty_nb.engine.stages.variables import CHANGES
+from pypty_nb.engine.subpixel import acting, between_pixels
 from pypty_nb.params import ParameterError, Preset, Schedule, same
+from pypty_nb.params.schedule import CHECKED_EPOCHS
 from pypty_nb.records import Evaluation, Refinables
 
 #: Arrays of one wave's size that a batch has in use at a time, about: they share a core's cache, or the device's memory.
@@ -86,6 +88,8 @@ class Terms:
         The constraints that join the loss.
     changes : frozenset of str
         The changes of variable, by the parameters that ask for them.
+    between_pixels : bool
+        Whether positions act as they are; else rounded.
     """
 
     refined: frozenset[str]
@@ -95,6 +99,7 @@ class Terms:
     sequence: tuple[int, ...] | None = None
     constraints: tuple[Active, ...] = ()
     changes: frozenset[str] = frozenset()
+    between_pixels: bool = True
 
     def comparable(self, other: Terms) -> bool:
         """Whether losses and held-out losses of both can be compared: all is equal but what is refined."""
@@ -137,7 +142,8 @@ class Objective:
             on = "both are" if len(of_probe) == 2 else "all are"
             raise ParameterError(f"{of_probe[0]}: excludes {' and '.join(of_probe[1:])}; {on} on in epoch {epoch}")
         method, algorithm = (self._preset.value_at(name, epoch) for name in ("propmethod", "algorithm"))
-        return Terms(refined, weight, method, algorithm, sequence, self._constraints(epoch), changes)
+        between = between_pixels(self._preset, epoch)
+        return Terms(refined, weight, method, algorithm, sequence, self._constraints(epoch), changes, between)
 
     def least(self, terms: Terms) -> float:
         """What the data term cannot fall below: its value where the model meets every pixel."""
@@ -156,7 +162,10 @@ class Objective:
     def evaluate(self, point: Refinables, terms: Terms, wanted: frozenset[str] | None = None) -> Evaluation:
         """Loss at `point`, and the gradient of the arrays `wanted` (those refined, where not said)."""
         wanted = terms.refined if wanted is None else wanted
-        sums = self._executor(terms).run(point, wanted, terms.weight, terms.sequence)
+        # compiled kernels read where they are told to, also beyond the object
+        self._setup.geometry.require(terms.sequence, point.obj.shape[:2])
+        acts = acting(self.backend, point, self._setup.geometry, between_pixels=terms.between_pixels)
+        sums = self._executor(terms).run(acts, wanted, terms.weight, terms.sequence)
         found, gradient = {"data": terms.weight * float(sums.losses.sum())}, sums.gradient
         for active in terms.constraints:
             term, array = active.term, getattr(point, active.term.of)
@@ -174,10 +183,12 @@ class Objective:
         share = self._preset.validation_fraction
         return terms.weight * float(sums.held_out.sum()) * (1 - share) / share
 
-    def check(self, point: Refinables, terms: Terms) -> None:
-        """Raise what the constraints raise at `point`."""
+    def check(self, point: Refinables, terms: Terms, epochs: range) -> None:
+        """Raise what the constraints of `terms` raise at `point`, and what the sequences of `epochs` would."""
         for active in terms.constraints:
             active.term.function(getattr(point, active.term.of), active.values, self._surroundings)
+        for sequence in {self._sequence(epoch) for epoch in epochs[:CHECKED_EPOCHS]}:
+            self._setup.geometry.require(sequence, point.obj.shape[:2])
 
     def _constraints(self, epoch: int) -> tuple[Active, ...]:
         preset = self._preset
@@ -222,15 +233,23 @@ class Objective:
         return float(weight)
 
     def _sequence(self, epoch: int) -> tuple[int, ...] | None:
-        chosen = self._preset.value_at("sequence", epoch)
-        if chosen is None:
-            return None
-        chosen = sorted({int(index) for index in chosen})
-        if not chosen or chosen[0] < 0 or chosen[-1] >= self._measurements.count:
-            raise ParameterError(
-                f"sequence: names patterns {chosen[:1]} to {chosen[-1:]}; there are {self._measurements.count}, numbered from 0"
-            )
-        return tuple(chosen)
+        return sequence_of(self._preset.value_at("sequence", epoch), self._measurements.count)
+
+
+def sequence_of(chosen: Iterable[int] | None, count: int) -> tuple[int, ...] | None:
+    """The patterns `chosen` of `count`, each once, increasing; ``None`` for all.
+
+    Raises
+    ------
+    ParameterError
+        Where there are no such patterns.
+    """
+    if chosen is None:
+        return None
+    found = sorted({int(index) for index in chosen})
+    if found[0] < 0 or found[-1] >= count:
+        raise ParameterError(f"sequence: names patterns {found[0]} to {found[-1]}; there are {count}, numbered from 0")
+    return tuple(found)
 
 
 def constraint_names(preset: Preset) -> tuple[str, ...]:

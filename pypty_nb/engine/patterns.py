@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from pypty_nb.data import DataError
-from pypty_nb.engine.build import centred, setting
+from pypty_nb.engine.build import centred, outline
 from pypty_nb.engine.comparison import Comparison
 from pypty_nb.engine.losses import available
 from pypty_nb.engine.model import Model
 from pypty_nb.engine.objective import batch_size
 from pypty_nb.engine.refinables import pack, unpack
+from pypty_nb.engine.subpixel import acting, between_pixels, refined
 from pypty_nb.params import Preset
 from pypty_nb.records import Refinables
 
@@ -30,7 +31,14 @@ class PatternModel:
 
     def __init__(self, preset: Preset):
         self._preset = preset
-        self._backend, self._dataset, self._preprocessing, self._setup = setting(preset)
+        plan = outline(preset, exact=preset.skip_preprocessing)
+        self._backend, self._dataset, self._preprocessing, self._setup = (
+            plan.backend,
+            plan.dataset,
+            plan.preprocessing,
+            plan.setup,
+        )
+        self._first = self._backend.asarray(plan.arrays.positions, self._backend.real)
         self._models: dict[str, Model] = {}
 
     @property
@@ -63,20 +71,31 @@ class PatternModel:
         """What the model gives at `point` (NumPy on the host) for patterns `indices`, as `measured` gives them.
 
         `epoch` chooses the method of propagation, where that is scheduled.
+
+        Raises
+        ------
+        ParameterError
+            Where the object does not hold their patches.
         """
+        indices = self._inside(indices)
+        self._setup.geometry.require(indices, point.obj.shape[:2])
         model, prepared = self._prepared(point, epoch)
-        signals = self._backend.to_host(model.signals(prepared, self._inside(indices)))
+        signals = self._backend.to_host(model.signals(prepared, indices))
         return centred(self._setup, signals).astype(np.float64)
 
     def residual(self, point: Refinables, epoch: int = 0) -> np.ndarray:
-        """The data term of every pattern at `point`, unweighted: (pattern,) float64. Reads all patterns, batch by batch."""
+        """The data term of every pattern at `point`, unweighted: (pattern,) float64. Reads the patterns batch by batch.
+
+        0 where the object does not hold the pattern's patch, as for every pattern that takes no part.
+        """
         model, prepared = self._prepared(point, epoch)
         loss = available()[self._preset.value_at("algorithm", epoch)]
         comparison = Comparison(self._backend, loss, holds_out=False, left_out=self.left_out)
         size = batch_size(self._preset, self._backend, self._setup.geometry.window)
-        found = np.empty(self.count)
-        for first in range(0, self.count, size):
-            indices = np.arange(first, min(first + size, self.count))
+        found = np.zeros(self.count)
+        held = np.flatnonzero(self._setup.geometry.held(point.obj.shape[:2]))
+        for first in range(0, len(held), size):
+            indices = held[first : first + size]
             data = self._backend.asarray(self.measured(indices), self._backend.real)
             signals = self._backend.asarray(centred(self._setup, self._backend.to_host(model.signals(prepared, indices))))
             found[indices] = self._backend.to_host(comparison.sums(_planes(signals), _planes(data)).losses)
@@ -86,8 +105,9 @@ class PatternModel:
         method = self._preset.value_at("propmethod", epoch)
         if method not in self._models:
             self._models[method] = Model(self._backend, self._setup, method)
-        model = self._models[method]
-        return model, model.prepare(unpack(pack(point, ""), "", self._backend))
+        model, found = self._models[method], unpack(pack(point, ""), "", self._backend)
+        between = between_pixels(self._preset, epoch) or refined(found.positions, self._first)
+        return model, model.prepare(acting(self._backend, found, self._setup.geometry, between_pixels=between))
 
     def _inside(self, indices: np.ndarray) -> np.ndarray:
         indices = np.atleast_1d(np.asarray(indices))

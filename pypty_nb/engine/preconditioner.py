@@ -33,7 +33,8 @@ class Illumination:
     def __init__(self, backend: Backend, setup: Setup, obj_shape: tuple[int, int]):
         self._backend, self._setup, self._shape = backend, setup, obj_shape
         hits = np.zeros(obj_shape)
-        np.add.at(hits, tuple(setup.geometry.corners.T), 1.0)
+        geometry = setup.geometry
+        np.add.at(hits, tuple(geometry.corners[geometry.held(obj_shape)].T), 1.0)
         self._hits = backend.xp.fft.rfft2(backend.asarray(hits, backend.real))
         self._kernels = [backend.asarray(kernel) for kernel in _vacuum(setup)]
 

@@ -21,11 +21,13 @@ from pypty_nb.engine.lbfgs import History
 from pypty_nb.engine.linesearch import LineSearch, Trial, search
 from pypty_nb.engine.methods import brought, steep, warning_of
 from pypty_nb.engine.model import Model
-from pypty_nb.engine.objective import HARD_MASK, Terms, batch_size
+from pypty_nb.engine.objective import HARD_MASK, Objective, Terms, batch_size
 from pypty_nb.engine.refinables import to_host
 from pypty_nb.engine.regrid import at_corners, margins, padded, together
 from pypty_nb.engine.state import State, packed, restored
-from pypty_nb.params import FIELDS, ParameterError, Preset, as_preset, known_name
+from pypty_nb.engine.subpixel import acting, refined
+from pypty_nb.engine.unheeded import unheeded
+from pypty_nb.params import FIELDS, ParameterError, Preset, Schedule, as_preset, known_name
 from pypty_nb.records import Array, EpochReport, Evaluation, LineSearchReport, Refinables
 
 
@@ -115,14 +117,17 @@ class Reconstruction:
     def simulated(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """What the model gives at the present point, batch by batch: indices, and patterns (pattern, ky, kx), centred.
 
+        Patterns whose patch reaches out of the object, as it may where `use_full_FOV` is off, are passed over.
         With `data_simulation_exitwave` the waves behind the specimen instead, (pattern, y, x, probe mode, object mode) complex.
         """
         preset, backend, point = self.preset, self.backend, self._state.point
-        model = Model(backend, self._problem.setup, preset.value_at("propmethod", max(self._state.epoch - 1, 0)))
-        prepared = model.prepare(point)
-        size = batch_size(preset, backend, self._problem.setup.geometry.window)
-        for first in range(0, len(point.positions), size):
-            indices = np.arange(first, min(first + size, len(point.positions)))
+        geometry, terms = self._problem.setup.geometry, self._terms_at(max(self._state.epoch - 1, 0))
+        model = Model(backend, self._problem.setup, terms.method)
+        prepared = model.prepare(acting(backend, point, geometry, between_pixels=terms.between_pixels))
+        held = np.flatnonzero(geometry.held(point.obj.shape[:2]))
+        size = batch_size(preset, backend, geometry.window)
+        for first in range(0, len(held), size):
+            indices = held[first : first + size]
             if preset.data_simulation_exitwave:
                 waves = backend.to_host(model.exit_waves(prepared, indices))
                 yield indices, np.moveaxis(waves, (1, 2), (3, 4))
@@ -179,19 +184,21 @@ class Reconstruction:
             return {}
         problem = changed(replace(self._problem, point=self._state.point), preset)
         epoch, before = self._state.epoch, self._terms_at(max(self._state.epoch - 1, self.preset.epoch_prev))
-        terms = problem.objective.terms_at(epoch)
-        problem.objective.check(problem.point, terms)
+        terms = self._terms_at(epoch, problem.objective)
+        epochs = range(epoch, preset.epoch_max if isinstance(preset.sequence, Schedule) else epoch + 1)
+        problem.objective.check(problem.point, terms, epochs)
         projections.applied(problem.point, preset, epoch, self.backend, problem.setup)
         if epoch > self.preset.epoch_prev:
             # what the new schedule itself does at this epoch is done when the epoch begins
-            self._bring(*(given.value_at("propmethod", epoch - 1) for given in (self.preset, preset)))
-            problem = replace(problem, point=replace(problem.point, probe=self._state.point.probe))
-        other = replace(terms, refined=terms.refined - patience.resting(self._state, epoch)) != before
-        state = patience.changed(self._state, comparable=terms.comparable(before))
-        self._state = replace(state, point=problem.point, history=History() if other else state.history)
-        self._use(preset.frozen(), problem)
+            methods = (given.value_at("propmethod", epoch - 1) for given in (self.preset, preset))
+            probe = brought(problem.point.probe, *methods, self.backend, self._problem.setup)
+            problem = replace(problem, point=replace(problem.point, probe=probe))
         if HARD_MASK in terms.changes - before.changes:
-            self._clear_outside_mask(terms)
+            problem = replace(problem, point=Landscape(preset, problem).cleared(problem.point, terms))
+        state = patience.changed(self._state, comparable=terms.comparable(before))
+        self._state = replace(state, point=problem.point, history=state.history if terms == before else History())
+        self._unsaid += tuple(words for words in unheeded(preset) if words not in unheeded(self.preset))
+        self._use(preset.frozen(), problem)
         self._reports = self._run()
         return differences
 
@@ -199,6 +206,7 @@ class Reconstruction:
         """Go to the start of the run."""
         preset, problem = self._built
         self._state = State(preset.epoch_prev, problem.point, problem.setup.geometry.corners)
+        self._unsaid = unheeded(preset)
         self._use(preset, problem)
 
     @cached_property
@@ -210,6 +218,8 @@ class Reconstruction:
         """Go to the state of `checkpoint`, of a run that began as this one and saw the same changes."""
         require_same(checkpoint, self._fingerprint)
         self._state = restored(checkpoint, self._state, self.backend)
+        if self._state.epoch > self.preset.epoch_prev:
+            self._unsaid = ()
         self._use(self.preset, at_corners(self._problem, self._state.corners))
 
     def _use(self, preset: Preset, problem: Problem) -> None:
@@ -226,10 +236,10 @@ class Reconstruction:
         for epoch in range(self._state.epoch, self.preset.epoch_max):
             if patience.ended(self._state):
                 break
-            terms = self._terms_at(epoch)
+            reset, terms = self._reset_at(epoch), self._terms_at(epoch)
             if minimised is not None and not terms.comparable(minimised):
                 self._state = replace(self._state, best=None)
-            if self._reset_at(epoch) or (minimised is not None and minimised != terms):
+            if reset or (minimised is not None and minimised != terms):
                 self._state = replace(self._state, history=History())
                 previous = None
             if any([self._resized_at(epoch), self._brought_at(epoch), self._masked_at(epoch, terms)]):
@@ -244,7 +254,8 @@ class Reconstruction:
                 break
             before = self._state.point.obj
             following, report, warnings = self._step(epoch, terms, start)
-            warnings += self._steep_since(epoch, before)
+            warnings += self._steep_since(epoch, before) + self._unsaid
+            self._unsaid = ()
             previous = terms, following
             seconds = time.monotonic() - began
             self._state = replace(self._state, epoch=epoch + 1, seconds=seconds)
@@ -265,8 +276,7 @@ class Reconstruction:
             self._state = replace(self._state, point=replace(point, obj=point.obj * 0 + 1), best=None)
         back = bool(self.preset.value_at("reset_positions", epoch))
         if back:
-            before = [side[0] for side in self._state.grown]
-            self._regrid(self._built[1].point.positions + self.backend.asarray(before, self.backend.real))
+            self._regrid(self._first_positions())
         moved = projections.applied(self._state.point, self.preset, epoch, self.backend, self._problem.setup)
         by_hand = moved is not self._state.point
         self._state = replace(self._state, point=moved)
@@ -288,11 +298,8 @@ class Reconstruction:
         """Bring the probe to where another method of propagation, that begins in `epoch`, wants it."""
         if epoch == self.preset.epoch_prev:
             return False
-        return self._bring(*(self.preset.value_at("propmethod", e) for e in (epoch - 1, epoch)))
-
-    def _bring(self, before: str, after: str) -> bool:
-        point = self._state.point
-        probe = brought(point.probe, before, after, self.backend, self._problem.setup)
+        point, methods = self._state.point, (self.preset.value_at("propmethod", e) for e in (epoch - 1, epoch))
+        probe = brought(point.probe, *methods, self.backend, self._problem.setup)
         self._state = replace(self._state, point=replace(point, probe=probe))
         return probe is not point.probe
 
@@ -308,18 +315,15 @@ class Reconstruction:
         before = epoch > self.preset.epoch_prev and HARD_MASK in self._problem.objective.terms_at(epoch - 1).changes
         if before or HARD_MASK not in terms.changes:
             return False
-        self._clear_outside_mask(terms)
+        self._state = replace(self._state, point=self._landscape.cleared(self._state.point, terms))
         return True
-
-    def _clear_outside_mask(self, terms: Terms) -> None:
-        change, point = self._landscape.change(terms), self._state.point
-        self._state = replace(self._state, point=change.point(change.of(point), point))
 
     def _regrid(self, positions: Array) -> None:
         """Round `positions` anew; the object, and all that is remembered of it, grow where the scan has."""
         state, geometry, backend = self._state, self._problem.setup.geometry, self.backend
         corners = np.rint(backend.to_host(positions)).astype(np.int64)
-        widths = margins(corners, geometry.window, state.point.obj.shape[:2])
+        field = state.point.obj.shape[:2]
+        widths = margins(corners[geometry.held(field)], geometry.window, field)
         before = np.array([side[0] for side in widths])
         point = replace(state.point, positions=positions + backend.asarray(before, backend.real))
         self._state = replace(
@@ -368,9 +372,16 @@ class Reconstruction:
         self._state = replace(self._state, point=moved, history=history, rejected=0)
         return following, report, ()
 
-    def _terms_at(self, epoch: int) -> Terms:
-        terms = self._problem.objective.terms_at(epoch)
-        return replace(terms, refined=terms.refined - patience.resting(self._state, epoch))
+    def _terms_at(self, epoch: int, objective: Objective | None = None) -> Terms:
+        """The terms in `epoch`, of the present objective where none is given, as the present state has them."""
+        terms = (objective or self._problem.objective).terms_at(epoch)
+        between = terms.between_pixels or refined(self._state.point.positions, self._first_positions())
+        return replace(terms, refined=terms.refined - patience.resting(self._state, epoch), between_pixels=between)
+
+    def _first_positions(self) -> Array:
+        """The positions that the run began with, in the object as large as it is now."""
+        before = [side[0] for side in self._state.grown]
+        return self._built[1].point.positions + self.backend.asarray(before, self.backend.real)
 
     def _first_step(self, epoch: int, terms: Terms, loss: float, slope: float) -> float:
         step = self.preset.value_at("update_step_bfgs", epoch)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pypty_nb.data import PhasePlates
+from pypty_nb.engine.stages.propagation import gaps
 from pypty_nb.engine.stages.readout import ReadoutLayout
+from pypty_nb.params import ParameterError
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,6 @@ class Geometry:
         `damping_cutoff_multislice` and `smooth_rolloff`.
     limit_patches : bool
         `patch_band_limit`.
-    sub_pixel : bool
-        Whether the positions' remainders act.
     """
 
     window: tuple[int, int]
@@ -36,7 +37,26 @@ class Geometry:
     cutoff: float = 2 / 3
     rolloff: float = 0.0
     limit_patches: bool = True
-    sub_pixel: bool = True
+
+    def held(self, field: tuple[int, ...]) -> np.ndarray:
+        """Which patterns have their patch in an object of `field`, (y, x) px: (pattern,) bool."""
+        return np.all((self.corners >= 0) & (self.corners + self.window <= field), axis=1)
+
+    def require(self, patterns: Sequence[int] | np.ndarray | None, field: tuple[int, ...]) -> None:
+        """Refuse `patterns` (all where ``None``) that an object of `field`, (y, x) px, does not hold.
+
+        Raises
+        ------
+        ParameterError
+        """
+        held = self.held(field)
+        chosen = np.arange(len(held)) if patterns is None else np.asarray(patterns)
+        outside = chosen[~held[chosen]]
+        if len(outside):
+            raise ParameterError(
+                f"sequence: the patch of pattern {outside[0]} reaches out of the object of {field[0]} × {field[1]} px, which "
+                "was made for the patterns of a sequence; switch use_full_FOV on for an object that holds them all"
+            )
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,9 @@ class Optics:
         Å.
     slices : int
     distances : tuple of float
-        `slice_distances`, one a gap or slice, Å; the method takes as many as it needs.
+        `slice_distances`, Å: one for all, or one a gap or slice of the method of the run that needs most.
+    edge : float, or None
+        `edge_slice_thickness`, Å.
     obj_modes : int
     tilt_mode : int
         Where tilts act.
@@ -67,6 +89,7 @@ class Optics:
     wavelength: float
     slices: int = 1
     distances: tuple[float, ...] = ()
+    edge: float | None = None
     obj_modes: int = 1
     tilt_mode: int = 0
     untilted: bool = False
@@ -74,6 +97,14 @@ class Optics:
     defocus: np.ndarray | None = None
     cs: float = 0.0
     alpha: float = 0.0
+
+    def steps(self, method: str) -> tuple[float, ...]:
+        """What `method` propagates by, one a gap or slice, Å: the first and the last are the edges."""
+        count = gaps(method, self.slices)
+        found = list(self.distances * count if len(self.distances) == 1 else self.distances[:count])
+        if self.edge and found:
+            found[0] = found[-1] = self.edge
+        return tuple(found)
 
     @property
     def tilt_before(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from pypty_nb.backend import Backend
 from pypty_nb.data import Summary
 from pypty_nb.engine.model import Model
+from pypty_nb.engine.objective import sequence_of
 from pypty_nb.engine.setup import Setup
 from pypty_nb.engine.stages.whole_band import WholeBand
 from pypty_nb.params import ParameterError, Preset
@@ -20,6 +23,8 @@ from pypty_nb.records import Refinables
 
 #: The flux of the starting probe is measured on this many patterns.
 _FLUX_PATTERNS = 16
+#: px: whole numbers up to here are exact, also in single precision.
+_FARTHEST = 2**24
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,9 @@ def object_and_positions(preset: Preset, count: int, window: tuple[int, int], *,
         positions = np.repeat(positions, count, axis=0)
     if len(positions) != count:
         raise ParameterError(f"positions: has {len(positions)} rows for {count} patterns; give one a pattern, or one for all")
+    far = float(np.abs(positions).max())
+    if far > _FARTHEST:
+        raise ParameterError(f"positions: reach {far:.3g} px; they are counted in pixels of the object, not in a length")
     obj = _with_slices(preset)
     corners = np.rint(_seen(preset, positions)).astype(np.int64)
     low, high = corners.min(axis=0), corners.max(axis=0) + window
@@ -57,10 +65,12 @@ def object_and_positions(preset: Preset, count: int, window: tuple[int, int], *,
     before = np.maximum(space - low, 0)
     after = np.maximum(high + space - obj.shape[:2], 0)
     widths = [(int(before[axis]), int(after[axis])) for axis in (0, 1)]
+    shape = tuple(int(n) for n in obj.shape[:2] + before + after)
     try:
+        if obj.itemsize * math.prod((*shape, *obj.shape[2:])) > sys.maxsize:
+            raise MemoryError
         return Arrays(_padded(obj, widths, edge=space > 0), positions + before)
     except MemoryError:
-        shape = tuple(int(n) for n in obj.shape[:2] + before + after)
         raise ParameterError(
             f"positions: the scan asks for an object of {shape[0]} × {shape[1]} px, more than the memory holds"
         ) from None
@@ -132,7 +142,7 @@ def _seen(preset: Preset, positions: np.ndarray) -> np.ndarray:
     sequence = preset.sequence
     if preset.use_full_FOV or not isinstance(sequence, np.ndarray):
         return positions
-    return positions[sequence]
+    return positions[list(sequence_of(sequence, len(positions)) or ())]
 
 
 def _padded(obj: np.ndarray, widths: list[tuple[int, int]], *, edge: bool) -> np.ndarray:

@@ -20,7 +20,7 @@ from pypty_nb.runs.folder import RunFolder
 from pypty_nb.runs.lock import FolderLock
 from pypty_nb.runs.pulse import Pulse
 from pypty_nb.runs.saving import Saving
-from pypty_nb.runs.simulation import write_simulated
+from pypty_nb.runs.simulation import require_room_for_simulated, write_simulated
 from pypty_nb.runs.state import Phase, RunState, read_state
 from pypty_nb.runs.steering import Steering
 
@@ -77,13 +77,18 @@ class RecordedRun:
         RunFolderError
             Where the folder cannot be written, holds a run, or another process is writing it.
         """
-        folder, given = RunFolder(Path(path)), as_preset(pypty_params)
+        folder, given = RunFolder(Path(path)), anywhere(as_preset(pypty_params))
+
+        def posed() -> Reconstruction:
+            require_room_for_simulated(given)
+            return Reconstruction(given)
+
         if folder.is_run():
-            if folder.is_started() or folder.preset() != anywhere(given):
+            if folder.is_started() or folder.preset() != given:
                 folder.refuse_another()
-            return cls._begun("started", folder, lambda: Reconstruction(given), hooks)
-        reconstruction = Reconstruction(given)
-        folder = RunFolder.create(path, anywhere(reconstruction.preset))
+            return cls._begun("started", folder, posed, hooks)
+        reconstruction = posed()
+        folder = RunFolder.create(path, reconstruction.preset)
         return cls._begun("started", folder, lambda: reconstruction, hooks)
 
     @classmethod
@@ -166,7 +171,9 @@ class RecordedRun:
         return report
 
     def _finish(self) -> None:
-        write_simulated(self.reconstruction)
+        missing = write_simulated(self.reconstruction)
+        if missing:
+            self._saving.note("warning", epoch=self.epoch, warning=missing)
         self._saving.note("finished")
         self._end(Phase.FINISHED)
 
@@ -352,7 +359,7 @@ def _words(error: BaseException) -> str:
 
 def anywhere(preset: Preset) -> Preset:
     """`preset` with its paths made absolute, so that a run can be resumed from any folder."""
-    given = {name: preset[name] for name in ("data_path", "phase_plate_in_h5") if preset[name]}
+    given = {name: preset[name] for name in ("data_path", "phase_plate_in_h5", "data_simulation_flag") if preset[name]}
     if not given:
         return preset
     absolute = preset.copy()

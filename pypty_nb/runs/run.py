@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pypty_nb.engine import Reconstruction
 from pypty_nb.params import ParameterError, as_preset
 from pypty_nb.records import EpochReport, Refinables
 from pypty_nb.runs.recorded import Params, RecordedRun
-from pypty_nb.runs.simulation import write_simulated
+from pypty_nb.runs.simulation import require_room_for_simulated, write_simulated
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,20 @@ def run_ptychography(pypty_params: Params, *, on_report: Callable[[EpochReport],
     ParameterError, DataError, BackendError, ReconstructionError
         `ValueError` each: what is wrong with the preset, the measurements, the machine or the run.
     RunFolderError
-        An `OSError`: the output folder cannot be written.
+        An `OSError`: the output folder, or the file for simulated patterns, cannot be written.
     """
     preset = as_preset(pypty_params)
     run = RecordedRun.start(preset, preset.output_folder) if preset.output_folder else None
     report = None
+    if run is None:
+        require_room_for_simulated(preset)
     reconstruction = run.reconstruction if run is not None else Reconstruction(preset)
     for report in run if run is not None else reconstruction:
         if on_report is not None:
             on_report(report)
     if report is None:
         raise ParameterError("the run gave no report")
-    if run is None:
-        write_simulated(reconstruction)
+    missing = write_simulated(reconstruction) if run is None else ""
+    if missing:
+        report = replace(report, warnings=(*report.warnings, missing))
     return RunResult(report.point, report, run.folder.path if run is not None else None)

@@ -79,8 +79,7 @@ class Fused:
         """As `Serial.run`; `wanted` may name obj, probe and positions."""
         self._prepare(point)
         geometry, count = self._setup.geometry, self._measurements.count
-        remainders = point.positions - geometry.corners if geometry.sub_pixel else np.zeros(geometry.corners.shape)
-        remainders = remainders.astype(np.float64)
+        remainders = (point.positions - geometry.corners).astype(np.float64)
         chosen = np.arange(count) if sequence is None else np.asarray(sequence)
         # as many for each thread
         rounds = -(-len(chosen) // (self._batch * self._threads))
@@ -216,6 +215,5 @@ def _propagators(setup: Setup, band: np.ndarray) -> np.ndarray:
     optics, geometry = setup.optics, setup.geometry
     qy, qx = (np.fft.fftfreq(n, size) for n, size in zip(geometry.window, geometry.pixel_size, strict=True))
     q2 = qy[:, None] ** 2 + qx[None, :] ** 2
-    gaps = optics.slices - 1
-    distances = optics.distances if len(optics.distances) != 1 else optics.distances * gaps
-    return np.array([np.exp(-1j * np.pi * optics.wavelength * d * q2) * band for d in distances[:gaps]]).reshape(-1, *q2.shape)
+    kernels = [np.exp(-1j * np.pi * optics.wavelength * d * q2) * band for d in optics.steps("multislice")]
+    return np.array(kernels).reshape(-1, *q2.shape)

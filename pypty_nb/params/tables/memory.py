@@ -53,8 +53,8 @@ class Memory(Table):
         choices=("uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64"),
         words=(None,),
         label="Data type",
-        doc="Kind of number in which the patterns are held. A smaller one saves memory and may cut or round counts; "
-        "None takes that of the precision.",
+        doc="Kind of number in which the patterns are held. A smaller one saves memory; one that would cut or round "
+        "counts is refused. None takes that of the precision.",
     )
     preload_to_cpu = Boolean(
         False,
