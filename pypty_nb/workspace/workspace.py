@@ -138,7 +138,9 @@ class Workspace:
         ParameterError, DataError
             Where no file is open, or the axes do not fit it.
         """
-        content = patterns_of(self.inside(Path(self.preset.data_path)), self.preset, axes)
+        path = self.inside(Path(self.preset.data_path))
+        paths.check_parts(self.root, path)
+        content = patterns_of(path, self.preset, axes)
         return self._take(content, self.name)
 
     def use_run(self, run: str) -> str:
@@ -380,7 +382,7 @@ class Workspace:
             return self.inside(Path(folder))
         runs = self.root / "runs"
         taken = [int(p.name) for p in runs.glob("*") if re.fullmatch(r"\d{3,6}", p.name)] if runs.is_dir() else []
-        return runs / f"{max(taken, default=0) + 1:03d}"
+        return self.inside(runs / f"{max(taken, default=0) + 1:03d}")
 
     def exported(self) -> tuple[str, bytes]:
         """File name and content of the preset to take home: its JSON, or a zip of JSON and arrays where it has large ones."""

@@ -30,10 +30,15 @@ def open_file(path: Path, stated: Stated) -> Dataset:
     order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
     source = MappedFile(path, array.dtype, array.shape, array.offset, order)
     facts = Facts()
-    beside = path.with_suffix(".json")
+    (beside,) = parts(path)
     if beside.is_file():
         describe_nion(beside, array.ndim, facts)
     return SourceDataset(source, str(path), stated, metadata=facts)
+
+
+def parts(path: Path) -> tuple[Path]:
+    """What Nion Swift writes beside an array."""
+    return (path.with_suffix(".json"),)
 
 
 def describe_nion(path: Path, axes: int, facts: Facts) -> None:
