@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pypty_nb.records import EpochReport
 from pypty_nb.workspace import Workspace
 from pypty_nb.workspace.arrays import split
 from pypty_nb.workspace.opening import defaults_for_other_data
+from tests.real_data import measured
 
 
 @pytest.fixture
@@ -130,6 +132,20 @@ def test_the_originals_group_in_hdf5(workspace: Workspace, tmp_path: Path, name:
     workspace.use_file(Path(name))
     assert workspace.preset.acc_voltage == 300
     assert workspace.opened.left_out == ()
+
+
+@pytest.mark.real_data
+def test_patterns_in_a_nexus_file(workspace: Workspace, tmp_path: Path) -> None:
+    """The ending is that of the original program's presets as well."""
+    name = "nx_example_nxptycho_cxi_compatible_raster.nxs"
+    shutil.copyfile(measured(f"vendor_formats/nexus_ptycho/{name}"), tmp_path / name)
+    words = workspace.use_file(Path(name))
+    dataset = workspace.dataset()
+    assert dataset is not None and words == f"{name}: 10 × 10 × 32 × 32"
+    assert not workspace.opened.confirmed and "positions" in dataset.metadata
+    (tmp_path / "cut.nxs").write_bytes((tmp_path / name).read_bytes()[:3000])
+    with pytest.raises(DataError, match=r"cut\.nxs: cannot be read as HDF5: .*cut off"):
+        workspace.use_file(Path("cut.nxs"))
 
 
 def test_an_hdf5_file_with_neither_says_what_patterns_need(workspace: Workspace, tmp_path: Path) -> None:

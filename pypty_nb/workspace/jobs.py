@@ -17,7 +17,7 @@ import psutil
 from filelock import FileLock
 
 from pypty_nb.files import write_text
-from pypty_nb.params import Preset
+from pypty_nb.params import ParameterError, Preset
 from pypty_nb.runs import Follower, Phase, RunFolder, RunFolderError, RunState, send
 from pypty_nb.runs.follow import OUTPUT
 from pypty_nb.runs.full import keep_full
@@ -220,11 +220,25 @@ class Jobs:
         self._children = [child for child in self._children if child.poll() is None]
 
 
+def most_at_a_time() -> int:
+    """How many runs of a project may be under way at a time, as the surroundings say: 1 where they do not.
+
+    Raises
+    ------
+    ParameterError
+        Where they say what is no number from 1 on.
+    """
+    said = os.environ.get(AT_MOST_VARIABLE, "1")
+    if not said.isdecimal() or int(said) < 1:
+        raise ParameterError(f"{AT_MOST_VARIABLE}: {said!r:.40} is no number of runs; give 1 or more")
+    return int(said)
+
+
 def advance_surroundings() -> None:
     """Start the next run of the queue that this process' run came from, if it came from one."""
     root = os.environ.get(QUEUE_VARIABLE)
     if root and Path(root).is_dir():
-        Jobs(Path(root), int(os.environ.get(AT_MOST_VARIABLE, "1"))).advance()
+        Jobs(Path(root), most_at_a_time()).advance()
 
 
 def _phase(path: Path) -> Phase | None:

@@ -24,7 +24,7 @@ from pypty_nb.workspace import paths
 from pypty_nb.workspace.arrays import read_array, split
 from pypty_nb.workspace.attached import Attached, News
 from pypty_nb.workspace.history import History
-from pypty_nb.workspace.jobs import Jobs
+from pypty_nb.workspace.jobs import Jobs, most_at_a_time
 from pypty_nb.workspace.ledger import Ledger
 from pypty_nb.workspace.lookout import Lookout
 from pypty_nb.workspace.opening import Content, content_of, patterns_of
@@ -80,7 +80,7 @@ class Workspace:
         self.root = root.resolve()
         self.preset = Preset()
         self.history = History(self.preset, Opened("untitled", "", (), self.preset.frozen()))
-        self.jobs = Jobs(self.root)
+        self.jobs = Jobs(self.root, most_at_a_time())
         self.runner = Attached(self.jobs, on_state, on_report, on_news=on_news)
         self.steering = Steering(self.preset, self.history, self.runner)
         self.lookout = Lookout(self.root)

@@ -38,6 +38,7 @@ class DataPanel(bare.VBox):
         tasks = page.tasks
         self._chooser = Chooser(
             page.workspace.root,
+            tasks,
             lambda path: tasks.start(partial(self._open, path)),
             lambda: tasks.start(partial(self._take, page.workspace.use_demo)),
         )
