@@ -20,7 +20,7 @@ from pypty_nb.params import FIELDS, ParameterError, Preset, known_name, same, st
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import Change, Changes, Phase, RunFolder, RunState
 from pypty_nb.runs.full import full_preset, is_quick_look
-from pypty_nb.workspace import paths
+from pypty_nb.workspace import paths, uploads
 from pypty_nb.workspace.arrays import read_array, split
 from pypty_nb.workspace.attached import Attached, News
 from pypty_nb.workspace.history import History
@@ -129,6 +129,23 @@ class Workspace:
         path = self.inside(path)
         paths.check_parts(self.root, path)
         return self._take(content_of(path, self.preset), path.stem)
+
+    def use_upload(self, files: Mapping[str, bytes]) -> str:
+        """Take a preset that a visitor brings along: a file by its name, or a ``.json`` with the ``.h5`` of its arrays.
+
+        It is kept under ``uploads`` in the project folder where it can be opened. Gives a sentence on what was found.
+
+        Raises
+        ------
+        ParameterError, DataError, OSError
+            Where it is too large, or holds neither preset nor patterns.
+        """
+        path = uploads.keep(self.root, files)
+        try:
+            return self.use_file(path)
+        except (ValueError, OSError):
+            path.unlink(missing_ok=True)
+            raise
 
     def use_axes(self, axes: str) -> str:
         """Read the data file with its axes as stated in `axes`, as if it were another file; gives a sentence on it.

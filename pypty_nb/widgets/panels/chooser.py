@@ -38,8 +38,12 @@ class Chooser(bare.VBox):
         self._count = heading("", "pn-help")
         self._open = bare.Button(description="Open file", disabled=True)
         self._demo = bare.Button(description="Open demonstration", tooltip="A simulated specimen that comes with the program")
+        self._upload = bare.Button(
+            description="Upload preset", tooltip="A preset from your own machine: as exported, or .json and .h5"
+        )
+        self._upload.add_class("pn-upload")
         search = boxed(bare.HBox, "pn-searchrow", self._filter, again)
-        buttons = boxed(bare.HBox, "pn-buttons", self._open, self._demo)
+        buttons = boxed(bare.HBox, "pn-buttons", self._open, self._upload, self._demo)
         super().__init__([search, self._files, self._count, buttons])
         self.add_class("pn-chooser")
         self._filter.observe(lambda _change: self._show_files(), "value")
@@ -56,7 +60,7 @@ class Chooser(bare.VBox):
 
     def lock(self, locked: bool) -> None:
         """Let nothing be opened while a run is going, or a file is being read."""
-        self._locked = self._demo.disabled = locked
+        self._locked = self._demo.disabled = self._upload.disabled = locked
         self._dress()
 
     def _show_files(self) -> None:

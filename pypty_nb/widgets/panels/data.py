@@ -16,6 +16,7 @@ from pypty_nb.widgets.panels.found import Proposal
 from pypty_nb.widgets.panels.look import Look
 from pypty_nb.widgets.panels.panel import Moment, Page, heading
 from pypty_nb.widgets.panels.starts import StartPanel
+from pypty_nb.workspace.uploads import ENDINGS, MOST, check_size
 
 _LISTED = 6
 NOTHING = "Nothing chosen. Choose a file to begin, or open the demonstration."
@@ -42,6 +43,7 @@ class DataPanel(bare.VBox):
             lambda path: tasks.start(partial(self._open, path)),
             lambda: tasks.start(partial(self._take, page.workspace.use_demo)),
         )
+        page.stage.bridge.receive(ENDINGS, MOST, lambda size, files: tasks.start(partial(self._upload, size, files)))
         self._starts = StartPanel(lambda name: tasks.soon(self._use_start, name))
         self._found = heading("", "pn-found")
         self._look, self._proposal = Look(page), Proposal(page)
@@ -87,6 +89,14 @@ class DataPanel(bare.VBox):
 
     async def _open(self, path: Path) -> None:
         await self._take(partial(self._page.workspace.use_file, path))
+
+    async def _upload(self, size: int, files: dict[str, bytes]) -> None:
+        def take() -> str:
+            check_size(size)
+            return self._page.workspace.use_upload(files)
+
+        await self._take(take)
+        self._chooser.refresh()
 
     async def _take(self, take: Callable[[], str]) -> None:
         workspace = self._page.workspace
