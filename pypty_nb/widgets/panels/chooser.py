@@ -41,10 +41,11 @@ class Chooser(bare.VBox):
         self._upload = bare.Button(
             description="Upload preset", tooltip="A preset from your own machine: as exported, or .json and .h5"
         )
-        self._upload.add_class("pn-upload")
+        for name in ("pn-upload", "pn-quiet"):
+            self._upload.add_class(name)
         search = boxed(bare.HBox, "pn-searchrow", self._filter, again)
-        buttons = boxed(bare.HBox, "pn-buttons", self._open, self._upload, self._demo)
-        super().__init__([search, self._files, self._count, buttons])
+        buttons = boxed(bare.HBox, "pn-buttons", self._open, self._demo)
+        super().__init__([search, self._files, boxed(bare.HBox, "pn-countrow", self._count, self._upload), buttons])
         self.add_class("pn-chooser")
         self._filter.observe(lambda _change: self._show_files(), "value")
         self._files.observe(lambda _change: self._dress(), "value")
