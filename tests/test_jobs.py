@@ -14,13 +14,16 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from pypty_nb import Preset, open_run, run_ptychography
+from pypty_nb.cli import cli
 from pypty_nb.params import ParameterError
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import Follower, Phase, RecordedRun, RunFolderError, RunState, send
 from pypty_nb.runs.frames import FRAME
-from pypty_nb.workspace import Attached, Jobs
+from pypty_nb.workspace import Attached, Jobs, Workspace, server
+from pypty_nb.workspace.jobs import AT_MOST_VARIABLE
 from tests.test_cli import pypty
 from tests.test_runs import same_points
 
@@ -231,6 +234,31 @@ def test_the_others_wait_for_their_turn_and_survive_the_server(endless: Preset, 
     assert [event["event"] for event in open_run(folders[1]).journal()] == ["started", "finished"]
     first, second = (open_run(folders[n]).journal() for n in (1, 3))
     assert first[-1]["time"] < second[0]["time"]
+
+
+def test_two_at_a_time_where_the_server_was_told_so(endless: Preset, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``pypty-nb app --jobs 2``: two run, the third waits until one of them has ended."""
+    served: list[server.Page] = []
+    monkeypatch.setattr("pypty_nb.cli.page._serve", served.append)
+    result = CliRunner().invoke(cli, ["app", "--root", str(root), "--jobs", "2"])
+    assert (result.exit_code, served[0].jobs) == (0, 2)
+    assert CliRunner().invoke(cli, ["app", "--jobs", "0"]).exit_code == 2
+    for name, value in server.told(served[0]).items():
+        monkeypatch.setenv(name, value)
+    jobs = Workspace(root, lambda state: None, lambda report: None).jobs
+    folders = [root / "runs" / name for name in ("001", "002", "003")]
+    short = endless.copy()
+    short.epoch_max = 2
+    states = [jobs.start(preset, folder) for preset, folder in zip((endless, endless, short), folders, strict=True)]
+    assert [state.place for state in states] == [0, 0, 1]
+    until(lambda: [phase(folder) for folder in folders] == [Phase.RUNNING, Phase.RUNNING, Phase.QUEUED])
+    send(folders[1], "stop")
+    # the ending process starts it
+    until(lambda: phase(folders[2]) is Phase.FINISHED)
+    assert phase(folders[0]) is Phase.RUNNING
+    monkeypatch.setenv(AT_MOST_VARIABLE, "none")
+    with pytest.raises(ParameterError, match="PYPTY_NB_AT_MOST: 'none' is no number of runs"):
+        Workspace(root, lambda state: None, lambda report: None)
 
 
 def test_two_servers_start_a_queued_run_once(tiny: Preset, root: Path) -> None:

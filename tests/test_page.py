@@ -12,7 +12,7 @@ import pytest
 
 from pypty_nb.params import Preset
 from pypty_nb.runs import RunFolder
-from tests.browser import PATIENCE_MS, Site, begin_long_run, button, chromium, leave, open_demo, open_page, open_step
+from tests.browser import PATIENCE_MS, Site, begin_long_run, button, chromium, leave, open_demo, open_page, open_step, set_field
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
@@ -142,7 +142,8 @@ def test_search_and_expert(page):
     page.get_by_role("combobox", name="Preconditioner").wait_for(timeout=PATIENCE_MS)
 
 
-def test_the_preset_is_taken_home(page, tmp_path: Path):
+def test_the_preset_is_taken_home_and_brought_back(page, site: Site, tmp_path: Path):
+    """Every visitor can: by a download, and by a file of their own, opened once and kept in the project folder."""
     open_demo(page)
     open_step(page, "5 Optimise")
     field = page.get_by_role("textbox", name="Epochs")
@@ -158,6 +159,47 @@ def test_the_preset_is_taken_home(page, tmp_path: Path):
     with zipfile.ZipFile(saved) as archive:
         archive.extractall(tmp_path)
     assert Preset.from_json(tmp_path / "demo.json").epoch_max == 7
+
+    # other values and a file of the same name are there when it comes
+    open_step(page, "5 Optimise")
+    set_field(page, "Epochs", "9")
+    (site.root / "uploads").mkdir()
+    (site.root / "uploads" / "demo.zip").write_bytes(b"another's")
+    open_step(page, "1 Data")
+    bring(page, saved)
+    expect(page.locator(".pn-found div.ok")).to_have_text(re.compile(r"Preset demo-2\.zip$"), timeout=PATIENCE_MS)
+    expect(page.get_by_role("listbox", name="Files of the project folder")).to_contain_text("uploads/demo-2.zip")
+    kept = site.root / "uploads" / "demo-2.zip"
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["demo-2.zip", "demo.zip"]
+    assert kept.read_bytes() == saved.read_bytes()
+    open_step(page, "5 Optimise")
+    expect(page.get_by_role("textbox", name="Epochs")).to_have_value("7", timeout=PATIENCE_MS)
+    open_step(page, "7 Results")
+    with page.expect_download(timeout=PATIENCE_MS) as caught:
+        button(page, "Export preset").click()
+    caught.value.save_as(tmp_path / "again.zip")
+    with zipfile.ZipFile(tmp_path / "again.zip") as archive:
+        archive.extractall(tmp_path)
+    assert Preset.from_json(tmp_path / "demo-2.json") == Preset.from_json(tmp_path / "demo.json")
+
+    # what is none, or too large to come through, is said, and nothing of it stays
+    open_step(page, "1 Data")
+    (tmp_path / "<b>note.json").write_text("a note")
+    bring(page, tmp_path / "<b>note.json")
+    expect(page.locator(".pn-found div.err")).to_contain_text("no valid JSON", timeout=PATIENCE_MS)
+    with (tmp_path / "large.h5").open("wb") as file:
+        file.truncate(600 * 2**20)
+    bring(page, tmp_path / "large.h5")
+    expect(page.locator(".pn-found div.err")).to_contain_text("600 MiB are more than the 128 MiB", timeout=PATIENCE_MS)
+    assert len(list(kept.parent.iterdir())) == 2
+
+
+def bring(page, path: Path) -> None:
+    """Choose a file of one's own."""
+    expect(button(page, "Upload preset")).to_be_enabled(timeout=PATIENCE_MS)
+    with page.expect_file_chooser(timeout=PATIENCE_MS) as chooser:
+        button(page, "Upload preset").press("Enter")
+    chooser.value.set_files(path)
 
 
 def test_a_file_that_holds_no_patterns(page, site: Site):

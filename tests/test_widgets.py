@@ -24,14 +24,16 @@ from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.frames import Frames, Pace
 from pypty_nb.widgets.panels import BottomBar, TopBar
 from pypty_nb.widgets.panels.check import judged
+from pypty_nb.widgets.panels.chooser import Chooser
 from pypty_nb.widgets.reports import Reports
 from pypty_nb.widgets.status import status
 from pypty_nb.widgets.steps import STEPS, Facts, standing, unmeasured
+from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.views import Loss, Object, Patterns, Probe, Quarters, Residual, Scene, Stage, Views
 from pypty_nb.widgets.views.loss import linear_ticks, log_ticks
 from pypty_nb.widgets.views.picture import round_length
 from pypty_nb.workspace import Event, PatternReader, Phase, RunState, scene_of
-from pypty_nb.workspace.listing import find
+from pypty_nb.workspace.listing import MANY, find
 from pypty_nb.workspace.pictures import scan_map
 
 QUICK = Pace(interval=0.005, patience=0.02, abandon=0.1)
@@ -409,7 +411,7 @@ def test_a_view_of_a_folder_shows_what_was_run(tmp_path: Path, tiny: Preset):
     np.testing.assert_allclose(shown.losses[-1], result.report.terms["data"])
     assert shown.events == (Event(2, "probe"),)
     np.testing.assert_array_equal(shown.point.obj, result.point.obj)
-    for kind in (Object, Probe, Patterns, Loss, Views):
+    for kind in (Object, Probe, Patterns, Residual, Loss, Views):
         view = kind(tmp_path / "one")
         data = view._repr_mimebundle_()
         assert "application/vnd.jupyter.widget-view+json" in data
@@ -530,6 +532,32 @@ def test_files_inside_the_root_only(tmp_path: Path):
         path.touch()
     (root / "link.h5").symlink_to(outside / "f.h5")
     assert [path.as_posix() for path in find(root)] == ["a.h5", "runs/c.json", "sub/b.npy"]
+
+
+def test_a_folder_that_is_one_file_is_offered_whole(tmp_path: Path):
+    for name in ("scan.zspy/zarr.json", "scan.zspy/Experiments/x/zarr.json", "sub/b.zspy/c/0.json"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    assert [path.as_posix() for path in find(tmp_path)] == ["scan.zspy", "sub/b.zspy"]
+
+
+def test_a_file_is_found_among_many(tmp_path: Path):
+    """The list ends somewhere; the search does not."""
+
+    async def main() -> None:
+        chooser = Chooser(tmp_path, Tasks(pytest.fail), lambda path: None, lambda: None)
+        files, words = chooser.children[1], chooser.children[0].children[0]
+        assert len(files.options) == MANY and chooser.children[2].children[0].value.startswith(f"{MANY} and more files")
+        words.value = "MINE h5"
+        await until(lambda: files.options == (("zz_mine.h5", "zz_mine.h5"),))
+        assert chooser.children[2].children[0].value == f"1 of {MANY} and more files"
+        words.value = ""
+        await until(lambda: len(files.options) == MANY)
+
+    for number in range(MANY):
+        (tmp_path / f"a{number:04d}.h5").touch()
+    (tmp_path / "zz_mine.h5").touch()
+    asyncio.run(main())
 
 
 # ---- the application

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pypty_nb.records import EpochReport
 from pypty_nb.workspace import Workspace
 from pypty_nb.workspace.arrays import split
 from pypty_nb.workspace.opening import defaults_for_other_data
+from tests.real_data import measured
 
 
 @pytest.fixture
@@ -130,6 +132,20 @@ def test_the_originals_group_in_hdf5(workspace: Workspace, tmp_path: Path, name:
     workspace.use_file(Path(name))
     assert workspace.preset.acc_voltage == 300
     assert workspace.opened.left_out == ()
+
+
+@pytest.mark.real_data
+def test_patterns_in_a_nexus_file(workspace: Workspace, tmp_path: Path) -> None:
+    """The ending is that of the original program's presets as well."""
+    name = "nx_example_nxptycho_cxi_compatible_raster.nxs"
+    shutil.copyfile(measured(f"vendor_formats/nexus_ptycho/{name}"), tmp_path / name)
+    words = workspace.use_file(Path(name))
+    dataset = workspace.dataset()
+    assert dataset is not None and words == f"{name}: 10 × 10 × 32 × 32"
+    assert not workspace.opened.confirmed and "positions" in dataset.metadata
+    (tmp_path / "cut.nxs").write_bytes((tmp_path / name).read_bytes()[:3000])
+    with pytest.raises(DataError, match=r"cut\.nxs: cannot be read as HDF5: .*cut off"):
+        workspace.use_file(Path("cut.nxs"))
 
 
 def test_an_hdf5_file_with_neither_says_what_patterns_need(workspace: Workspace, tmp_path: Path) -> None:
@@ -286,3 +302,80 @@ def test_a_run_of_the_page_names_every_constraint(tiny: Preset, tmp_path: Path) 
     header = (tmp_path / "runs" / "001" / "loss.csv").read_text().splitlines()[0]
     assert "Constraints contribution" not in header
     assert reports and all(len(report.terms) == 2 and "Constraints contribution" not in report.terms for report in reports)
+
+
+# ---- presets brought along
+def test_a_preset_is_brought_back(workspace: Workspace, tmp_path: Path) -> None:
+    """As it was exported, zipped or not; and as it lies on a disk, JSON and arrays."""
+    workspace.preset.update(acc_voltage=123.0, positions=np.arange(200.0).reshape(100, 2))
+    before = workspace.preset.copy()
+    name, content = workspace.exported()
+    path = before.to_json(tmp_path / "elsewhere.json")
+    pair = {f"C:\\mine\\{path.name}": path.read_bytes(), "elsewhere.h5": path.with_suffix(".h5").read_bytes()}
+    for files, kept in ((({name: content}), "untitled.zip"), ({name: content}, "untitled-2.zip"), (pair, "elsewhere.zip")):
+        workspace.preset.update(acc_voltage=80.0, positions=np.zeros((1, 2)))
+        assert workspace.use_upload(files) == f"Preset {kept}"
+        assert workspace.preset == before and workspace.opened.name == Path(kept).stem
+    assert (tmp_path / "uploads" / "untitled.zip").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("../../up.json", "up.json"),
+        ("/etc/cron.d/x.json", "x.json"),
+        ("..\\..\\up.json", "up.json"),
+        ("...json", "preset.json"),
+        ("..json", "preset.json"),
+        ("-rf *.json", "rf.json"),
+        ("<img src=x onerror=alert(1)>.JSON", "img_src_x_onerror_alert_1.json"),
+        ("a\0b\n.json", "a_b.json"),
+        (f"{'ä' * 300}.json", f"{'ä' * 60}.json"),
+        ("über Nacht 2.json", "über_Nacht_2.json"),
+    ],
+)
+def test_hostile_names_are_made_safe(workspace: Workspace, tmp_path: Path, name: str, kept: str) -> None:
+    workspace.use_upload({name: b'{"acc_voltage": 60}'})
+    assert workspace.preset.acc_voltage == 60
+    assert [path.name for path in (tmp_path / "uploads").iterdir()] == [kept]
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({}, "0 files were sent; send one preset"),
+        ({"a.json": b"{}", "b.json": b"{}"}, "2 files were sent"),
+        ({"a/x.json": b"{}", "b/x.json": b"{}"}, "2 files were sent"),
+        ({"scan.mib": b"MQ1"}, r"scan\.mib: a preset ends in \.json"),
+        ({".bashrc": b"x"}, r"\.bashrc: a preset ends in"),
+        ({"note.json": b"a note"}, "no valid JSON"),
+        ({"note.zip": b"a note"}, "cannot be unpacked"),
+        ({"big.h5": b"0" * 1001}, "more than the 0 MiB that can be sent"),
+    ],
+)
+def test_other_uploads_are_refused_and_leave_nothing(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes], reason: str
+) -> None:
+    monkeypatch.setattr("pypty_nb.workspace.uploads.MOST", 1000)
+    with pytest.raises(ParameterError, match=reason):
+        workspace.use_upload(files)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_uploads_stay_in_the_project_folder(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (workspace.root / "uploads").symlink_to(outside)
+    with pytest.raises(ParameterError, match="outside the project folder"):
+        workspace.use_upload({"a.json": b"{}"})
+    assert list(outside.iterdir()) == []
+
+
+def test_arrays_brought_along_read_nothing_else(workspace: Workspace, tmp_path: Path) -> None:
+    """The .h5 beside the JSON in a zip could link to any file of this machine."""
+    before = Preset(positions=np.arange(200.0).reshape(100, 2))
+    path = before.to_json(tmp_path / "secret.json")
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        file["positions"] = h5py.ExternalLink(str(path.with_suffix(".h5")), "positions")
+    files = {"mine.json": path.read_bytes().replace(b"secret.h5", b"mine.h5"), "mine.h5": (tmp_path / "mine.h5").read_bytes()}
+    with pytest.raises(ParameterError, match="lies in another file"):
+        workspace.use_upload(files)

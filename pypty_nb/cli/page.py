@@ -65,11 +65,12 @@ def app(
             envvar="PYPTY_NB_TOKEN", show_envvar=True, help="What visitors must show: a login, or ?token= in the address."
         ),
     ] = "",
+    jobs: Annotated[int, typer.Option(help="Runs under way at a time; the others wait for their turn.", min=1)] = 1,
 ) -> None:
     """Serve the page."""
     from pypty_nb.workspace.server import Page
 
-    _serve(Page(root, port, not no_browser, host=host, token=token))
+    _serve(Page(root, port, not no_browser, host=host, token=token, jobs=jobs))
 
 
 def _serve(page: Page) -> None:

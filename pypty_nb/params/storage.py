@@ -195,14 +195,19 @@ def _revived(path: Path, name: str, value: Any) -> Any:
     # only a file beside the preset: a preset from elsewhere must not read the rest of the disk
     if not isinstance(file_name, str) or not isinstance(dataset, str) or Path(file_name).name != file_name:
         raise ParameterError(f"{name}: the file of an array must be a plain name beside the preset, got {file_name!r:.60}")
+    place = path.parent / file_name
     try:
-        with h5py.File(path.parent / file_name, "r", locking="best-effort") as file:
+        if place.resolve().parent != path.parent.resolve():
+            raise ValueError("it leads elsewhere; put the arrays themselves beside the preset")
+        with h5py.File(place, "r", locking="best-effort") as file:
             stored = file[dataset]
             if not isinstance(stored, h5py.Dataset) or stored.dtype.kind not in "iufcb" or stored.shape is None:
                 raise ValueError(f"{dataset!r:.60} is no array of numbers")
+            if stored.file.filename != file.filename or stored.external or stored.is_virtual:
+                raise ValueError(f"{dataset!r:.60} lies in another file")
             array = np.asarray(stored)
-    except (OSError, KeyError, ValueError, TypeError, MemoryError) as error:
-        raise ParameterError(f"{name}: its array in {path.parent / file_name} cannot be read: {error}") from error
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+        raise ParameterError(f"{name}: its array in {place} cannot be read: {error}") from error
     if (
         list(array.shape) != reference["shape"]
         or array.dtype.str != reference["dtype"]

@@ -13,6 +13,19 @@ function save(name, bytes) {
   setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
 
+// files of the visitor's own; too large ones would close the connection without a word, so only their size is told
+function choose(model) {
+  const { accept, most } = model.get("uploads");
+  const input = Object.assign(document.createElement("input"), { type: "file", multiple: true, accept });
+  input.addEventListener("change", async () => {
+    const files = [...input.files];
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    const contents = size > most ? [] : await Promise.all(files.map((file) => file.arrayBuffer()));
+    model.send({ uploaded: files.map((file) => file.name), size }, undefined, contents);
+  });
+  input.click();
+}
+
 // where Space has a meaning of its own
 function pressing(target) {
   return target.closest?.("input, textarea, select, button, summary, a, [contenteditable=true]");
@@ -120,6 +133,7 @@ function render({ model, el }) {
   const clicked = ({ target }) => {
     const name = root()?.contains(target) && target.closest?.("[data-pn-go]")?.dataset.pnGo;
     if (name) model.send({ go: name });
+    if (root()?.contains(target) && target.closest?.("button.pn-upload")) choose(model);
   };
   const visible = () => document.hidden || model.send({ shown: -1 });
   const sized = new ResizeObserver(look);

@@ -1,8 +1,8 @@
-"""The page's own word to the kernel: WebGL or not, frames shown, keys pressed, fields entered; and downloads the other way."""
+"""The page's own word to the kernel: WebGL, frames shown, keys pressed, fields entered, files sent; and downloads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -23,6 +23,8 @@ class Bridge(anywidget.AnyWidget):
         Whether light words stand on dark ground.
     side : int
         Device pixels along the side of the largest picture; 0 until the browser has answered.
+    uploads : dict
+        What a button of the class ``pn-upload`` lets one choose: `accept`, endings with commas, and `most`, bytes.
     """
 
     _esm = files("pypty_nb.widgets").joinpath("bridge.js").read_text(encoding="utf-8")
@@ -30,6 +32,7 @@ class Bridge(anywidget.AnyWidget):
     hotkeys = traitlets.List(traitlets.Unicode()).tag(sync=True)
     dark = traitlets.Bool(False).tag(sync=True)
     side = traitlets.Int(0).tag(sync=True)
+    uploads = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -37,6 +40,7 @@ class Bridge(anywidget.AnyWidget):
         self._on_key: Callable[[str], None] = lambda key: None
         self._on_focus: Callable[[str], None] = lambda name: None
         self._on_go: Callable[[str], None] = lambda name: None
+        self._on_upload: Callable[[int, dict[str, bytes]], None] = lambda size, files: None
         self.on_msg(self._heard)
 
     def listen(self, *, shown: Callable[[int], None], key: Callable[[str], None]) -> None:
@@ -47,6 +51,10 @@ class Bridge(anywidget.AnyWidget):
         """Call `focus` with the parameter whose field has the focus, `go` with the one whose field is asked for."""
         self._on_focus, self._on_go = focus, go
 
+    def receive(self, accept: Sequence[str], most: int, upload: Callable[[int, dict[str, bytes]], None]) -> None:
+        """Call `upload` with the size of the files that were chosen, bytes, and the files by name: none where over `most`."""
+        self.uploads, self._on_upload = {"accept": ",".join(accept), "most": most}, upload
+
     def ask_shown(self, number: int) -> None:
         """Have the page answer once everything sent so far is painted."""
         self.send({"frame": number})
@@ -55,7 +63,7 @@ class Bridge(anywidget.AnyWidget):
         """Have the browser save a file."""
         self.send({"download": name}, [content])
 
-    def _heard(self, _widget: Any, content: Any, _buffers: Any) -> None:
+    def _heard(self, _widget: Any, content: Any, buffers: Any) -> None:
         if not isinstance(content, dict):
             return
         if isinstance(number := content.get("shown"), int):
@@ -66,3 +74,5 @@ class Bridge(anywidget.AnyWidget):
             self._on_focus(name)
         if isinstance(name := content.get("go"), str):
             self._on_go(name)
+        if isinstance(names := content.get("uploaded"), list) and isinstance(size := content.get("size"), int):
+            self._on_upload(size, dict(zip(map(str, names), map(bytes, buffers), strict=False)))

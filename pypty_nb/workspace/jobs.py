@@ -17,13 +17,14 @@ import psutil
 from filelock import FileLock
 
 from pypty_nb.files import write_text
-from pypty_nb.params import Preset
+from pypty_nb.params import ParameterError, Preset
 from pypty_nb.runs import Follower, Phase, RunFolder, RunFolderError, RunState, send
 from pypty_nb.runs.follow import OUTPUT
 from pypty_nb.runs.full import keep_full
 from pypty_nb.runs.lock import FolderLock
 from pypty_nb.runs.recorded import anywhere
 from pypty_nb.runs.state import Owner, read_state, write_state
+from pypty_nb.workspace.paths import run_folders, stays
 
 #: A process that ends a run of a project starts the next one of its queue; these tell it which, and how many may run.
 QUEUE_VARIABLE = "PYPTY_NB_QUEUE"
@@ -131,8 +132,8 @@ class Jobs:
     def list(self) -> list[Job]:
         """All runs of the project, by their folders' names."""
         self._reap()
-        runs = self.root / "runs"
-        found = {path.resolve() for path in runs.iterdir() if RunFolder(path).is_run()} if runs.is_dir() else set()
+        runs = run_folders(self.root) if (self.root / "runs").is_dir() else []
+        found = {path.resolve() for path in runs if RunFolder(path).is_run()}
         found |= {path for path in self._registered() if RunFolder(path).is_run()}
         return [Job(path, self.state(path)) for path in sorted(found)]
 
@@ -183,7 +184,8 @@ class Jobs:
         """The folders of queued runs and of those under way, in the order of the queue."""
         try:
             plain = json.loads((self.root / "runs" / _REGISTER).read_text(encoding="utf-8"))
-            return [self.root / name for name in plain if (self.root / name).is_dir()]
+            found = [self.root / name for name in plain]
+            return [path for path in found if path.is_dir() and stays(self.root, path)]
         except (OSError, ValueError, TypeError):
             return []
 
@@ -218,11 +220,25 @@ class Jobs:
         self._children = [child for child in self._children if child.poll() is None]
 
 
+def most_at_a_time() -> int:
+    """How many runs of a project may be under way at a time, as the surroundings say: 1 where they do not.
+
+    Raises
+    ------
+    ParameterError
+        Where they say what is no number from 1 on.
+    """
+    said = os.environ.get(AT_MOST_VARIABLE, "1")
+    if not said.isdecimal() or int(said) < 1:
+        raise ParameterError(f"{AT_MOST_VARIABLE}: {said!r:.40} is no number of runs; give 1 or more")
+    return int(said)
+
+
 def advance_surroundings() -> None:
     """Start the next run of the queue that this process' run came from, if it came from one."""
     root = os.environ.get(QUEUE_VARIABLE)
     if root and Path(root).is_dir():
-        Jobs(Path(root), int(os.environ.get(AT_MOST_VARIABLE, "1"))).advance()
+        Jobs(Path(root), most_at_a_time()).advance()
 
 
 def _phase(path: Path) -> Phase | None:

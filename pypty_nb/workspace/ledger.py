@@ -19,6 +19,7 @@ from pypty_nb.runs.full import is_quick_look
 from pypty_nb.runs.notes import NOTES, Notes, read_notes, write_notes
 from pypty_nb.runs.state import STATE, Phase, lost, read_state
 from pypty_nb.workspace.differences import DEFAULTS, Change, Outline, changes
+from pypty_nb.workspace.paths import run_folders, stays
 
 RUNS = "runs"
 TRASH = ".trash"
@@ -129,7 +130,8 @@ class Ledger:
     """
 
     def __init__(self, root: Path, runs: str = RUNS):
-        self.runs = root.resolve() / runs
+        self._root = root.resolve()
+        self.runs = self._root / runs
         self._read: dict[str, tuple[_Stamps, Entry, Standing | None]] = {}
         self._noting = threading.Lock()
         self._outlines: dict[str, tuple[tuple[int, int], Outline]] = {}
@@ -138,7 +140,7 @@ class Ledger:
     def entries(self) -> list[Entry]:
         """Every folder under ``runs``, by number; those that cannot be understood say why and never raise."""
         try:
-            names = [path.name for path in self.runs.iterdir() if path.is_dir() and not path.name.startswith(".")]
+            names = [path.name for path in run_folders(self._root) if path.is_dir() and not path.name.startswith(".")]
         except OSError:
             names = []
         self._read = {name: read for name, read in self._read.items() if name in names}
@@ -244,7 +246,7 @@ class Ledger:
     def _folder(self, run: str) -> Path:
         folder = self.runs / run
         # a name from the page must not lead anywhere else
-        if not run or Path(run).name != run or run.startswith(".") or not folder.is_dir():
+        if not run or Path(run).name != run or run.startswith(".") or not folder.is_dir() or not stays(self._root, folder):
             raise ParameterError(f"there is no run {run!r} in {self.runs}")
         return folder
 

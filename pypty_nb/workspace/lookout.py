@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pypty_nb.runs import RunState
 from pypty_nb.runs.state import STATE, read_state
+from pypty_nb.workspace.paths import run_folders
 
 
 class Lookout:
@@ -21,7 +22,7 @@ class Lookout:
     """
 
     def __init__(self, root: Path):
-        self._runs = root / "runs"
+        self._root = root.resolve()
         self._touched: dict[Path, int] = {}
 
     def look(self) -> RunState | None:
@@ -40,7 +41,7 @@ class Lookout:
     def _marks(self) -> list[tuple[Path, int]]:
         found = []
         try:
-            folders = list(self._runs.iterdir())
+            folders = run_folders(self._root)
         except OSError:
             return []
         for folder in folders:

@@ -7,6 +7,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,18 +60,20 @@ def content_of(path: Path, preset: Preset) -> Content:
         Where it holds nothing that can be taken.
     """
     readers: dict[str, Callable[[Path], Content]] = {
-        ".json": _preset, ".zip": _packed, ".pkl": _originals, ".nxs": _originals,
+        ".json": _preset, ".zip": _packed, ".pkl": _originals,
     }  # fmt: skip
     if reader := readers.get(path.suffix.lower()):
         return reader(path)
+    if path.suffix.lower() == ".nxs":
+        # the original program writes its parameters, and the patterns with them
+        with suppress(ParameterError):
+            return _originals(path)
     try:
         return patterns_of(path, preset)
     except DataError:
-        # the original program writes its parameters into HDF5 files as well
-        try:
+        # and into other HDF5 files as well
+        with suppress(ParameterError):
             return _originals(path)
-        except ParameterError:
-            pass
         raise
 
 

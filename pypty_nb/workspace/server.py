@@ -15,8 +15,9 @@ from tornado.websocket import WebSocketClosedError
 from traitlets.config import Config
 
 from pypty_nb.params import ParameterError
+from pypty_nb.workspace.jobs import AT_MOST_VARIABLE
 
-#: What a kernel of the page reads: the project folder, and whether to start with the demo.
+#: What a kernel of the page reads: the project folder, and whether to start with the demo; `AT_MOST_VARIABLE` too.
 ROOT_VARIABLE = "PYPTY_NB_ROOT"
 DEMO_VARIABLE = "PYPTY_NB_DEMO"
 #: Where the token may stand instead of on the command line, which other users of the machine can read.
@@ -43,6 +44,8 @@ class Page:
         What a visitor must show; "" asks for nothing, which only the machine itself may be served with.
     cull_after : int
         Seconds after which the kernel of a closed page is ended.
+    jobs : int
+        Runs under way at a time; the others wait for their turn.
     """
 
     root: Path
@@ -52,6 +55,7 @@ class Page:
     host: str = HOST
     token: str = ""
     cull_after: int = 3600
+    jobs: int = 1
 
     @property
     def url(self) -> str:
@@ -72,8 +76,7 @@ def serve(page: Page, listening: Callable[[], None] | None = None) -> None:
     from voila.app import Voila
 
     check_access(page.host, page.token)
-    os.environ[ROOT_VARIABLE] = str(page.root)
-    os.environ[DEMO_VARIABLE] = "1" if page.demo else "0"
+    os.environ.update(told(page))
     # so that the kernels, which inherit all this, do not carry it
     os.environ.pop(TOKEN_VARIABLE, None)
     # a pair of ping times that tornado shortens, and the end of a kernel that a closing page asks for in vain: both usual
@@ -87,6 +90,11 @@ def serve(page: Page, listening: Callable[[], None] | None = None) -> None:
         # its loop begins when its port is bound, and not where that fails
         IOLoop.current().add_callback(listening)
     voila.start()
+
+
+def told(page: Page) -> dict[str, str]:
+    """What the page's kernels find in their surroundings."""
+    return {ROOT_VARIABLE: str(page.root), DEMO_VARIABLE: "1" if page.demo else "0", AT_MOST_VARIABLE: str(page.jobs)}
 
 
 def tells_more_than_a_closed_page(record: logging.LogRecord) -> bool:

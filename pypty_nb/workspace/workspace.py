@@ -21,11 +21,11 @@ from pypty_nb.params.errors import describe
 from pypty_nb.records import EpochReport
 from pypty_nb.runs import Change, Changes, Phase, RunFolder, RunState
 from pypty_nb.runs.full import full_preset, is_quick_look
-from pypty_nb.workspace import paths
+from pypty_nb.workspace import paths, uploads
 from pypty_nb.workspace.arrays import read_array, split
 from pypty_nb.workspace.attached import Attached, News
 from pypty_nb.workspace.history import History
-from pypty_nb.workspace.jobs import Jobs
+from pypty_nb.workspace.jobs import Jobs, most_at_a_time
 from pypty_nb.workspace.ledger import Ledger
 from pypty_nb.workspace.lookout import Lookout
 from pypty_nb.workspace.opening import Content, content_of, patterns_of
@@ -84,7 +84,7 @@ class Workspace:
         self.root = root.resolve()
         self.preset = Preset()
         self.history = History(self.preset, Opened("untitled", "", (), self.preset.frozen()))
-        self.jobs = Jobs(self.root)
+        self.jobs = Jobs(self.root, most_at_a_time())
         self.runner = Attached(self.jobs, on_state, on_report, on_news=on_news)
         self.steering = Steering(self.preset, self.history, self.runner)
         self.lookout = Lookout(self.root)
@@ -134,6 +134,23 @@ class Workspace:
         paths.check_parts(self.root, path)
         return self._take(content_of(path, self.preset), path.stem)
 
+    def use_upload(self, files: Mapping[str, bytes]) -> str:
+        """Take a preset that a visitor brings along: a file by its name, or a ``.json`` with the ``.h5`` of its arrays.
+
+        It is kept under ``uploads`` in the project folder where it can be opened. Gives a sentence on what was found.
+
+        Raises
+        ------
+        ParameterError, DataError, OSError
+            Where it is too large, or holds neither preset nor patterns.
+        """
+        path = uploads.keep(self.root, files)
+        try:
+            return self.use_file(path)
+        except (ValueError, OSError):
+            path.unlink(missing_ok=True)
+            raise
+
     def use_axes(self, axes: str) -> str:
         """Read the data file with its axes as stated in `axes`, as if it were another file; gives a sentence on it.
 
@@ -142,7 +159,9 @@ class Workspace:
         ParameterError, DataError
             Where no file is open, or the axes do not fit it.
         """
-        content = patterns_of(self.inside(Path(self.preset.data_path)), self.preset, axes)
+        path = self.inside(Path(self.preset.data_path))
+        paths.check_parts(self.root, path)
+        content = patterns_of(path, self.preset, axes)
         return self._take(content, self.name)
 
     def use_run(self, run: str) -> str:
@@ -387,7 +406,7 @@ class Workspace:
             return self.inside(Path(folder))
         runs = self.root / "runs"
         taken = [int(p.name) for p in runs.glob("*") if re.fullmatch(r"\d{3,6}", p.name)] if runs.is_dir() else []
-        return runs / f"{max(taken, default=0) + 1:03d}"
+        return self.inside(runs / f"{max(taken, default=0) + 1:03d}")
 
     def exported(self) -> tuple[str, bytes]:
         """File name and content of the preset to take home: its JSON, or a zip of JSON and arrays where it has large ones.

@@ -1,7 +1,8 @@
 """One file a format. A reader says which endings are its own and opens them; it is found by being in this folder.
 
 A reader has `FORMAT`, its name for a person; `ENDINGS`; `open_file(path, stated) -> Dataset`; where several share an ending,
-`recognises(path) -> bool` (the one without it takes what the others do not); and `FOLDERS`, endings of folders that are files.
+`recognises(path) -> bool` (the one without it takes what the others do not); `FOLDERS`, endings of folders that are files; and
+`parts(path) -> iterable of Path`, the files beside `path` that it reads as well, where there are any.
 What is needed for one format alone is imported when a file of it is opened.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -129,6 +130,21 @@ def _recognised(reader: ModuleType, path: Path) -> bool:
         return reader.recognises(path)
     except Exception:  # noqa: BLE001  a damaged file is nobody's; what is wrong with it is told by the reader for all
         return False
+
+
+def parts_of(path: Path) -> Iterator[Path]:
+    """The files beside `path` that a reader of its ending reads with it; parts that HDF5 itself links to aside.
+
+    They need not be there.
+    """
+    for reader in _readers():
+        if path.suffix.lower() in reader.ENDINGS and hasattr(reader, "parts"):
+            yield from reader.parts(path)
+
+
+def folder_endings() -> tuple[str, ...]:
+    """Endings of folders that are opened as one file."""
+    return tuple(sorted({ending for reader in _readers() for ending in getattr(reader, "FOLDERS", ())}))
 
 
 def endings() -> tuple[str, ...]:

@@ -36,6 +36,12 @@ def open_file(path: Path, stated: Stated) -> Dataset:
         return HDF5Dataset(file, source, str(path), stated, None, facts)
 
 
+def parts(path: Path) -> tuple[Path, ...]:
+    """The file of the microscope, ``NAME.h5`` beside ``NAME_master.h5``."""
+    beside = path.with_name(path.name.replace("_master.h5", ".h5"))
+    return () if beside == path else (beside,)
+
+
 class Joined:
     """Stacks of frames, one behind the other."""
 
@@ -71,9 +77,9 @@ def _linked(file: Any, path: Path, name: str) -> Any:
 
 
 def _microscope(path: Path, facts: Facts) -> None:
-    """What the file of the microscope, ``NAME.h5`` beside ``NAME_master.h5``, says."""
-    beside = path.with_name(path.name.replace("_master.h5", ".h5"))
-    if beside == path or not beside.is_file():
+    """What the file of the microscope says."""
+    beside = next(iter(parts(path)), None)
+    if beside is None or not beside.is_file():
         return
     with peeked(beside) as file:
         group = file.get("STEM Metadata") if file is not None else None

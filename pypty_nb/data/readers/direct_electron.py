@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,20 @@ def open_file(path: Path, stated: Stated) -> Dataset:
     return open_signals(path, "mrc", stated, describe=lambda signal, facts: _describe(path, signal, facts))
 
 
+def parts(path: Path) -> Iterator[Path]:
+    """The settings, and with a movie all of its acquisition, whose names begin with the same date and number."""
+    yield from _settings(path)
+    if path.stem.endswith("_movie"):
+        yield from path.parent.glob(f"{escape('_'.join(path.stem.split('_')[:2]))}_*")
+
+
+def _settings(path: Path) -> tuple[Path, Path]:
+    return path.with_name(f"{path.stem}_info.txt"), path.with_name(path.stem.replace("_movie", "_info") + ".txt")
+
+
 def _describe(path: Path, signal: dict[str, Any], facts: Facts) -> None:
-    beside = [path.with_name(f"{path.stem}_info.txt"), path.with_name(path.stem.replace("_movie", "_info") + ".txt")]
     said: dict[str, Any] = signal["original_metadata"].get("de_metadata") or {}
-    for file in (file for file in beside if file.is_file()):
+    for file in (file for file in _settings(path) if file.is_file()):
         lines = (line.partition("=") for line in file.read_text("utf-8", "replace").splitlines())
         said = {name.strip(): value.strip() for name, _, value in lines}
     facts.add("acc_voltage", said.get("Instrument Project Acceleration Voltage (kV)"), "Acceleration Voltage of the settings")

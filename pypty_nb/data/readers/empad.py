@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -24,6 +25,22 @@ def open_file(path: Path, stated: Stated) -> Dataset:
     return open_signals(path, "empad", stated, describe=lambda signal, facts: _describe(raw, signal, facts))
 
 
+def parts(path: Path) -> Iterator[Path]:
+    """The patterns, wherever the ``.xml`` says that they are."""
+    try:
+        tree = ElementTree.parse(path)
+    except (OSError, ElementTree.ParseError, ValueError, LookupError):
+        return  # what is wrong with it is told where it is opened
+    for named in tree.iter("raw_file"):
+        for name in (named.get("filename"), *(said.text for said in named.iter("filename"))):
+            # as our check of the size takes it, and as RosettaSciIO does
+            yield from (path.parent / _last(name), path.parent / name) if name else ()
+
+
+def _last(name: str) -> str:
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
+
+
 def _raw(path: Path) -> Path:
     try:
         # expat expands no entity from outside the file, and refuses those that grow
@@ -33,7 +50,7 @@ def _raw(path: Path) -> Path:
     name = named.get("filename") if named is not None else None
     if not name:
         raise DataError(f"{path}: is no description of an EMPAD scan: it names no raw_file")
-    raw = path.parent / name.replace("\\", "/").rsplit("/", 1)[-1]
+    raw = path.parent / _last(name)
     if not raw.is_file():
         raise DataError(f"{path}: its patterns are in {raw.name}, which is not beside it")
     return raw

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,20 @@ def open_file(path: Path, stated: Stated) -> Dataset:
     if path.suffix.lower() == ".zspy":
         return _open_zarr(path, stated)
     return open_hdf5(path, stated, pick=_pick, describe=lambda file, found, facts: _describe(found.parent, facts))
+
+
+def parts(path: Path) -> Iterator[Path]:
+    """The links inside a store of Zarr, and in folders that they lead to; its own files lie where it does."""
+    seen, waiting = set[Path](), [path] if path.is_dir() else []
+    while waiting:
+        folder = waiting.pop()
+        for entry in os.scandir(folder):
+            if entry.is_symlink():
+                yield Path(entry.path)
+            # a link may lead back
+            if entry.is_dir() and (place := Path(entry.path).resolve()) not in seen:
+                seen.add(place)
+                waiting.append(Path(entry.path))
 
 
 def _pick(file: h5py.File) -> str | None:

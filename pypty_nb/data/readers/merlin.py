@@ -40,10 +40,15 @@ def open_file(path: Path, stated: Stated) -> Dataset:
     else:
         source = _frames(path, header, _TYPES[header.kind], header.shape)
     facts = Facts()
-    beside = path.with_suffix(".hdr")
+    (beside,) = parts(path)
     if beside.is_file():
         _describe(beside, source.shape[0], facts)
     return SourceDataset(source, str(path), stated, metadata=facts)
+
+
+def parts(path: Path) -> tuple[Path]:
+    """The header file."""
+    return (path.with_suffix(".hdr"),)
 
 
 def _header(path: Path) -> _Header:

@@ -29,8 +29,13 @@ def open_file(path: Path, stated: Stated) -> Dataset:
         check_layout(array.shape, array.dtype, str(path), signals=stated.signals)
     order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
     source = MappedFile(path, array.dtype, array.shape, array.offset, order)
-    beside, facts = path.with_suffix(".json"), Facts()
+    (beside,), facts = parts(path), Facts()
     # what is only proposed must not keep the patterns from being read
     with suppress(DataError):
         facts = nion_facts(beside, array.shape).facts if beside.is_file() else facts
     return SourceDataset(source, str(path), stated, metadata=facts)
+
+
+def parts(path: Path) -> tuple[Path]:
+    """What Nion Swift writes beside an array."""
+    return (path.with_suffix(".json"),)

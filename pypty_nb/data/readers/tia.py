@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,11 @@ def open_file(path: Path, stated: Stated) -> Dataset:
         if start not in (b"II", b"MM"):
             raise DataError(f"{path}: cannot be read as .ser: it starts with {start!r}, not with its byte order")
     return open_signals(path, "tia", stated, describe=_describe)
+
+
+def parts(path: Path) -> Iterator[Path]:
+    """The series that an ``.emi`` describes, found as RosettaSciIO finds them."""
+    return map(Path, glob(f"{path.with_suffix('')}_[0-9].ser") if path.suffix.lower() == ".emi" else ())  # noqa: PTH207
 
 
 def _describe(signal: dict[str, Any], facts: Facts) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,11 @@ def open_file(path: Path, stated: Stated) -> Dataset:
     ):
         raise DataError(f"{path}: cannot be read as .tvips: its header states version {said['version']}, {said['bits']} bits")
     return open_signals(path, "tvips", stated, describe=_describe)
+
+
+def parts(path: Path) -> Iterator[Path]:
+    """The files that continue the stream: all of its name, whatever their numbers."""
+    return path.parent.glob(f"{escape(path.stem[:-3])}*{path.suffix}")
 
 
 def _describe(signal: dict[str, Any], facts: Facts) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import ipywidgets
 
 from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.panel import boxed, heading
+from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.widgets.views.parts import unseen
-from pypty_nb.workspace.listing import MANY, find, opened_suffixes
+from pypty_nb.workspace.listing import MANY, find, holds, opened_suffixes
 
 
 class Chooser(bare.VBox):
@@ -19,12 +22,13 @@ class Chooser(bare.VBox):
     Parameters
     ----------
     root : Path
+    tasks : Tasks
     on_file : called with the path, relative to the root, of the file to open
     on_demo : called when the demonstration is asked for
     """
 
-    def __init__(self, root: Path, on_file: Callable[[Path], None], on_demo: Callable[[], None]):
-        self._root = root
+    def __init__(self, root: Path, tasks: Tasks, on_file: Callable[[Path], None], on_demo: Callable[[], None]):
+        self._root, self._tasks = root, tasks
         self._locked = False
         self._filter = unseen(ipywidgets.Text(placeholder="Find a file", description="Find a file"))
         self._filter.add_class("pn-grow")
@@ -34,9 +38,14 @@ class Chooser(bare.VBox):
         self._count = heading("", "pn-help")
         self._open = bare.Button(description="Open file", disabled=True)
         self._demo = bare.Button(description="Open demonstration", tooltip="A simulated specimen that comes with the program")
+        self._upload = bare.Button(
+            description="Upload preset", tooltip="A preset from your own machine: as exported, or .json and .h5"
+        )
+        for name in ("pn-upload", "pn-quiet"):
+            self._upload.add_class(name)
         search = boxed(bare.HBox, "pn-searchrow", self._filter, again)
         buttons = boxed(bare.HBox, "pn-buttons", self._open, self._demo)
-        super().__init__([search, self._files, self._count, buttons])
+        super().__init__([search, self._files, boxed(bare.HBox, "pn-countrow", self._count, self._upload), buttons])
         self.add_class("pn-chooser")
         self._filter.observe(lambda _change: self._show_files(), "value")
         self._files.observe(lambda _change: self._dress(), "value")
@@ -52,12 +61,26 @@ class Chooser(bare.VBox):
 
     def lock(self, locked: bool) -> None:
         """Let nothing be opened while a run is going, or a file is being read."""
-        self._locked = self._demo.disabled = locked
+        self._locked = self._demo.disabled = self._upload.disabled = locked
         self._dress()
 
     def _show_files(self) -> None:
-        words = self._filter.value.lower().split()
-        kept = [path for path in self._paths if all(word in path.as_posix().lower() for word in words)]
+        words = self._words()
+        if words and len(self._paths) >= MANY:
+            self._tasks.start(partial(self._search, words))
+        else:
+            self._show_kept([path for path in self._paths if holds(path, words)])
+
+    def _words(self) -> list[str]:
+        return self._filter.value.lower().split()
+
+    async def _search(self, words: list[str]) -> None:
+        """Look for `words` among all files of the folder, of which the list has only the first ones."""
+        kept = await asyncio.to_thread(list, find(self._root, words=words))
+        if words == self._words():
+            self._show_kept(kept)
+
+    def _show_kept(self, kept: list[Path]) -> None:
         chosen = self._files.value
         self._files.options = [(path.as_posix(), path.as_posix()) for path in kept]
         self._files.value = chosen if chosen in {path.as_posix() for path in kept} else None

@@ -19,6 +19,7 @@ from pypty_nb.widgets.panels.panel import Moment, Page, heading
 from pypty_nb.widgets.panels.starts import StartPanel
 from pypty_nb.widgets.panels.underway import UnderWay
 from pypty_nb.workspace import bad_pixels
+from pypty_nb.workspace.uploads import ENDINGS, MOST, check_size
 
 _LISTED = 6
 _READING = "Reading …"
@@ -43,9 +44,11 @@ class DataPanel(bare.VBox):
         tasks = page.tasks
         self._chooser = Chooser(
             page.workspace.root,
+            tasks,
             lambda path: tasks.start(partial(self._open, path)),
             lambda: tasks.start(partial(self._take, page.workspace.use_demo)),
         )
+        page.stage.bridge.receive(ENDINGS, MOST, lambda size, files: tasks.start(partial(self._upload, size, files)))
         self._starts = StartPanel(lambda name: tasks.soon(self._use_start, name))
         self._found = heading("", "pn-found")
         self._under_way = UnderWay()
@@ -93,6 +96,14 @@ class DataPanel(bare.VBox):
 
     async def _open(self, path: Path) -> None:
         await self._take(partial(self._page.workspace.use_file, path))
+
+    async def _upload(self, size: int, files: dict[str, bytes]) -> None:
+        def take() -> str:
+            check_size(size)
+            return self._page.workspace.use_upload(files)
+
+        await self._take(take)
+        self._chooser.refresh()
 
     async def _take(self, take: Callable[[], str]) -> None:
         workspace = self._page.workspace

@@ -15,7 +15,7 @@ from pypty_nb.workspace import Scene
 class Residual(View):
     """View of where the model does not yet explain the data; a click chooses the scan point whose patterns are shown.
 
-    Where a run's folder holds no residual it is computed, in a thread.
+    Where a run's folder holds no residual it is computed, in a thread where there is an event loop to wait for it.
     """
 
     title = "Residual"

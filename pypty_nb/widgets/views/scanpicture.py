@@ -23,7 +23,7 @@ NO_MAP = "A map needs the scan's size or its positions. Set Scan points in step 
 class ScanPicture:
     """The data term of every scan point against the mean; a click chooses a scan point, a ring marks the chosen one.
 
-    A run's folder holds no residual: it is computed in a thread, at first and when the run has ended.
+    A run's folder holds no residual: it is computed at first and when the run has ended, in a thread where there is a loop.
 
     Parameters
     ----------
@@ -53,6 +53,9 @@ class ScanPicture:
         if report.residual is not None:
             self._show(scene, np.asarray(report.residual, float))
         elif report.point.obj is not None and self._computing is None and (report.final or not self.count):
+            if not self._stage.tasks.looping:
+                self._take(scene, self._computed(scene))
+                return
             self._computing = report
             if not self.count:
                 self.picture.clear("Computing the residual of every pattern …")
@@ -60,13 +63,22 @@ class ScanPicture:
 
     async def _compute(self, scene: Scene) -> None:
         try:
-            residual = await asyncio.to_thread(self._stage.residual, scene)
-        except (ValueError, OSError) as error:
-            self.picture.clear(f"No residual: {text.failure(error)}.")
-        else:
-            self._show(scene, residual)
+            self._take(scene, await asyncio.to_thread(self._computed, scene))
         finally:
             self._computing = None
+
+    def _computed(self, scene: Scene) -> np.ndarray | str:
+        """The residual, or why there is none; takes a pass over the data."""
+        try:
+            return self._stage.residual(scene)
+        except (ValueError, OSError) as error:
+            return f"No residual: {text.failure(error)}."
+
+    def _take(self, scene: Scene, computed: np.ndarray | str) -> None:
+        if isinstance(computed, str):
+            self.picture.clear(computed)
+        else:
+            self._show(scene, computed)
 
     def _show(self, scene: Scene, residual: np.ndarray) -> None:
         # no measured pattern is met exactly: nothing is left only of those the run leaves out
