@@ -177,7 +177,7 @@ def test_a_run_stopped_before_its_first_epoch(tiny: Preset, tmp_path: Path) -> N
     ("values", "words"),
     [
         ({"dataset": None}, "data_path: no measurements are given"),
-        ({"dataset": None, "data_path": "missing.h5"}, "there is no file missing.h5"),
+        ({"dataset": None, "data_path": "missing.h5"}, "data_path: there is no file"),
         ({"dataset": -np.ones((25, 16, 16))}, "negative counts"),
         ({"probe": np.zeros((16, 16, 1))}, "probe: is zero everywhere"),
     ],
