@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pypty_nb.params import FIELDS, ParameterError, Preset, Schedule, UnknownParameterError, as_preset, same
@@ -649,6 +649,7 @@ names = st.one_of(known, known, known, words, one_of([3, None, ("a", 1), b"probe
 presets = st.dictionaries(names, st.one_of(nested, nested, shaped), max_size=5)
 
 
+@example({"dataset": (0, np.ma.masked)})
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(presets)
 def test_whatever_is_given_is_accepted_or_refused_in_words(values: dict[Any, Any]) -> None:

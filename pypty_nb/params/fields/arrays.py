@@ -48,6 +48,8 @@ class Array(Field, param.Parameter):
         if isinstance(value, (str, bytes, dict)) or (not isinstance(value, np.ndarray) and not _is_nested(value)):
             raise self.refuse(value)
         try:
+            if _holds_masked(value):
+                raise ValueError("a masked number is none")
             array = np.asarray(value)
         except (ValueError, TypeError, OverflowError, RecursionError):
             raise self.refuse(value, "its rows have different lengths or hold something else than numbers") from None
@@ -86,6 +88,11 @@ def _holds_whole_numbers(array: np.ndarray) -> bool:
 
 def _is_nested(value: Any) -> bool:
     return isinstance(value, (list, tuple)) or hasattr(value, "__array__")
+
+
+def _holds_masked(value: Any) -> bool:
+    """Whether NumPy would have to make up a number."""
+    return value is np.ma.masked or (isinstance(value, (list, tuple)) and any(map(_holds_masked, value)))
 
 
 def _axes(pattern: str) -> tuple[str, ...]:
