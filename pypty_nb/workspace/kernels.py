@@ -12,7 +12,9 @@ from traitlets import Float, Unicode
 
 # the end of a kernel finds Jupyter's own tasks waiting, which is usual and would be told in the server's terminal at every page's
 # end; the end of a process by a signal or a crash is not silenced by this
-_QUIET_END = "import atexit, logging, warnings; atexit.register(logging.disable); atexit.register(warnings.simplefilter, 'ignore')"
+_QUIET_END = (
+    "import atexit, logging, warnings; atexit.register(logging.disable); atexit.register(warnings.simplefilter, 'ignore')"
+)
 _FIRST = f"--IPKernelApp.exec_lines={_QUIET_END}; import pypty_nb.widgets"
 
 

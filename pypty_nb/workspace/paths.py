@@ -79,6 +79,14 @@ def check_parts(root: Path, path: Path) -> None:
                 waiting.append(part)
 
 
+def free(source: Path, what: str) -> Path:
+    """A path beside `source` that is not taken: ``NAME_WHAT.h5``, then ``NAME_WHAT_2.h5`` and so on."""
+    count = 1
+    while (found := source.with_name(f"{source.stem}_{what}{'' if count == 1 else f'_{count}'}.h5")).exists():
+        count += 1
+    return found
+
+
 def _parts(path: Path) -> Iterator[Path]:
     """The files, links followed, that the HDF5 file at `path` takes parts of itself from."""
     names: set[str] = set()
