@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -11,6 +13,7 @@ import pytest
 
 from pypty_nb.data import DataError, open_dataset
 from pypty_nb.params import ParameterError
+from pypty_nb.widgets import app
 from pypty_nb.workspace import Workspace
 from pypty_nb.workspace.importing import Source, Wanted, imported, lengths, scan_points, source_of
 from pypty_nb.workspace.preview import StoppedError
@@ -163,3 +166,56 @@ def test_what_is_typed() -> None:
             lengths(typed, "shape")
     with pytest.raises(ParameterError, match="one number of rows and one of columns"):
         scan_points("4", "")
+
+
+async def until(true: Callable[[], object]) -> None:
+    for _ in range(2400):
+        if true():
+            return
+        await asyncio.sleep(0.025)
+    raise AssertionError("it did not happen within a minute")
+
+
+@pytest.mark.real_data
+def test_the_form_asks_by_itself(workspace: Workspace) -> None:
+    """Asked for plain numbers, then for the scan that patterns do not fill; an error in words; cancelled; then done."""
+    raw = fetched(workspace, "empad/scan_x4_y4.raw")
+    np.save(workspace.root / "short.npy", np.random.default_rng(7).poisson(20.0, (11, 16, 16)).astype(np.uint16))
+
+    async def main() -> None:
+        page = app(workspace.root)
+        panel = page._data
+        part, fields = panel._import, panel._import._fields
+        await panel._open(raw)
+        assert "nothing in it says how it is laid out" in panel.error and panel.error.endswith("State it below.")
+        assert fields in part.asked.children and not part.offered.children
+        fields._shape.value, fields._dtype.value = "16, 130, 128", "float33"
+        part._start.click()
+        await until(lambda: "float33" in part._said.value)
+        assert 'class="err"' in part._said.value and fields in part.asked.children
+        fields._dtype.value, fields._rows.value, fields._columns.value = "float32", "4", "4"
+        part._start.click()
+        await until(lambda: page.workspace.preset.data_path.endswith("scan_x4_y4_imported.h5") and not panel.reading)
+        await until(lambda: part._fold in part.offered.children and "Wrote scan_x4_y4_imported.h5" in part._said.value)
+        assert panel.error == "" and not part.asked.children and fields not in part.offered.children
+
+        await panel._open(Path("short.npy"))
+        await until(lambda: part._fold in part.offered.children and not part._said.value)
+        assert fields not in part.offered.children
+        panel._proposal._columns.value = 4
+        panel._proposal._rows.value = 3
+        assert fields in part.offered.children and "11 patterns do not fill 3 × 4" in part._why.value
+        assert (fields._rows.value, fields._columns.value) == ("3", "4")
+        # Cancel is pressed as soon as it is there
+        hold = part._hold
+        part._hold = lambda busy: (hold(busy), part._cancel.layout.display is None and part._cancel.click())
+        part._start.click()
+        await until(lambda: "cancelled" in part._said.value)
+        assert not list(workspace.root.glob("*short*.h5")) and not panel.reading
+        part._hold = hold
+        part._start.click()
+        await until(lambda: page.workspace.preset.data_path.endswith("short_imported.h5") and not panel.reading)
+        assert page.workspace.preset.scan_size == (2, 4)
+        await until(lambda: "1 patterns of the scan 3 × 4 are missing" in part._said.value)
+
+    asyncio.run(main())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
-from pypty_nb.data import DataError, open_dataset
+from pypty_nb.data import DataError, Dataset, open_dataset
 from pypty_nb.data.hdf5 import arrays, could_be_patterns, peeked
 from pypty_nb.data.readers import format_of
 from pypty_nb.initialize.create_pypty_data import Imported, create_pypty_data
@@ -118,6 +118,15 @@ def source_of(workspace: Workspace, path: Path, why_not: str = "") -> Source | N
 def can_import(preset: Preset) -> bool:
     """Whether a copy of what is open can be made: of a file only; data in memory come from a program."""
     return bool(preset.data_path) and preset.dataset is None
+
+
+def not_filled(dataset: Dataset, points: tuple[int, int]) -> tuple[int, int] | None:
+    """The scan that the patterns of `dataset` do not fill: `points` (y, x), or what the file states; else ``None``."""
+    said = dataset.metadata.get("scan_size")
+    for rows, columns in (points, *([said.value] if said is not None else [])):
+        if rows * columns != dataset.shape[0]:
+            return int(rows), int(columns)
+    return None
 
 
 def imported(workspace: Workspace, wanted: Wanted, progress: Progress, stopped: Callable[[], bool]) -> Imported:
