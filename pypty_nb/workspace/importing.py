@@ -132,6 +132,7 @@ def not_filled(dataset: Dataset, points: tuple[int, int]) -> tuple[int, int] | N
 def imported(workspace: Workspace, wanted: Wanted, progress: Progress, stopped: Callable[[], bool]) -> Imported:
     """Write the copy that is `wanted` beside its source, under a name that is free: ``NAME_imported.h5``.
 
+    The beam stays where it is, since a pattern that is moved loses an edge; calibration finds its centre.
     Reads and writes the whole file: call it in a thread.
 
     Raises
@@ -157,6 +158,8 @@ def imported(workspace: Workspace, wanted: Wanted, progress: Progress, stopped: 
         done = create_pypty_data(
             source,
             unfinished,
+            comx=0,
+            comy=0,
             bin=wanted.bin,
             scan_size=wanted.scan_size,
             drop_columns=wanted.drop_columns,

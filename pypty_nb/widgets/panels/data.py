@@ -97,7 +97,7 @@ class DataPanel(bare.VBox):
     async def _open(self, path: Path) -> None:
         await self._take(partial(self._page.workspace.use_file, path))
         if self.error and await self._import.ask(path, why := self._why):
-            self.error = f"{why}. State it below."
+            self.error = f"{why}. Fill it in below."
             self._page.changed()
 
     async def _open_imported(self, path: Path) -> None:

@@ -22,7 +22,7 @@ from pypty_nb.workspace.importing import Source, Wanted
 from pypty_nb.workspace.preview import StoppedError
 
 _OFFER = "Import a cleaned copy …"
-_HELP = "Writes a copy beside the file, every pattern's beam in the middle, and opens it."
+_HELP = "Writes a copy beside the file, and opens it. The file stays as it is."
 
 
 class ImportPart:
@@ -174,6 +174,7 @@ class ImportPart:
             self._why.value = _HELP
         self._fields.lock(locked)
         self._start.disabled = locked
+        self._start.button_style = "primary" if self._asked or self._short is not None else ""
         self._cancel.layout.display = None if self._busy else "none"
         self._cancel.disabled = self._stopped
         inside = (*(self._form if open_form else ()), self._said)
@@ -209,7 +210,8 @@ class Fields(bare.VBox):
         self._set, self._path = _line("Data set", self._which), _line("Data set", self._named)
         self._raw = (
             _line("Shape", self._shape),
-            _line("Type, header", self._dtype, self._offset),
+            _line("Type", self._dtype),
+            _line("Header", self._offset, heading("bytes", "m s")),
         )
         self._always = (
             _line("Scan size", self._rows, heading("×", "m"), self._columns),
