@@ -148,7 +148,7 @@ def test_a_run_prints_as_much_as_it_is_asked_to(tiny_file: Path, tmp_path: Path,
 
 def test_a_run_that_prints_nothing_still_says_what_is_wrong(tiny_file: Path, tmp_path: Path) -> None:
     changed(tiny_file, print_flag=0, data_path="no.h5")
-    assert "there is no file no.h5" in refused("run", tiny_file, "--out", "run", cwd=tmp_path)
+    assert "there is no file" in refused("run", tiny_file, "--out", "run", cwd=tmp_path)
 
 
 def test_interrupted_it_says_that_the_epochs_are_saved(tiny_file: Path, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ REFUSED = {
     "wrong value": (lambda path: changed(path, acc_voltage=-80), "acc_voltage: must be above 0 kV; got -80"),
     "code": (lambda path: changed(path, update_probe="lambda x: open('made', 'w')"), "update_probe: .*may call only.*'open'"),
     "no data": (lambda path: changed(path, data_path=""), "data_path: no measurements are given"),
-    "data missing": (lambda path: changed(path, data_path="no.h5"), r"data_path: there is no file no\.h5"),
+    "data missing": (lambda path: changed(path, data_path="no.h5"), r"data_path: there is no file .*no\.h5"),
     "data a folder": (lambda path: changed(path, data_path=str(path.parent)), "data_path: .* is a folder"),
     "unknown ending": (lambda path: changed(path, data_path=str(path)), r"no reader for 'preset\.json'.*\.h5"),
     "no data in it": (lambda path: changed(path, data_path=data(path, 1, "x")), r"other\.h5: has no dataset 'data'"),

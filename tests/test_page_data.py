@@ -151,6 +151,27 @@ def test_bad_pixels_bars_and_what_the_card_advises(page, site: Site):
     assert broken(page) == 0
 
 
+@pytest.mark.real_data
+def test_a_file_that_needs_more_is_imported(page, site: Site):
+    """Two data sets in one file: the form opens by itself, one is chosen, the copy is written, opened and confirmed."""
+    shutil.copy(measured("vendor_formats/emd/Si100_4D.emd"), site.root / "Si100_4D.emd")
+    open_file(page, "Si100_4D.emd")
+    expect(page.locator(".pn-found")).to_contain_text("say which is meant by dataset", timeout=PATIENCE_MS)
+    form = page.locator(".pn-import").first
+    expect(form).to_contain_text("Import Si100_4D.emd", timeout=PATIENCE_MS)
+    button(page, "Import").click()
+    expect(form).to_contain_text("choose which of them is meant", timeout=PATIENCE_MS)
+    form.get_by_role("combobox", name="Data set").select_option("CBED_array_depth0001 (11 × 11 × 8 × 8)")
+    button(page, "Import").click()
+    expect(page.locator(".pn-found")).to_contain_text("Si100_4D_imported.h5: 11 × 11 × 8 × 8", timeout=PATIENCE_MS)
+    expect(page.locator(".pn-proposal")).to_contain_text("Wrote Si100_4D_imported.h5", timeout=PATIENCE_MS)
+    button(page, "Confirm").click()
+    expect(step(page, "1 Data")).to_contain_text("11 × 11 × 8 × 8", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Import a cleaned copy").click()
+    expect(page.get_by_role("spinbutton", name="Bin")).to_be_visible(timeout=PATIENCE_MS)
+    assert broken(page) == 0
+
+
 def test_another_file_calls_the_first_one_off(page, site: Site):
     np.save(site.root / "first.npy", np.random.default_rng(1).poisson(2.0, (40, 50, 64, 64)).astype(np.uint16))
     np.save(site.root / "second.npy", np.random.default_rng(2).poisson(2.0, (3, 4, 32, 32)).astype(np.uint16))

@@ -13,6 +13,7 @@ from pypty_nb.data import DataError, Dataset
 from pypty_nb.initialize.bad_pixels import SAMPLE, BadPixels, bad_pixels_of
 from pypty_nb.initialize.create_pypty_data import create_pypty_data
 from pypty_nb.params import ParameterError, Preset
+from pypty_nb.workspace import paths
 from pypty_nb.workspace.preview import Progress, watched
 from pypty_nb.workspace.workspace import Workspace
 
@@ -72,7 +73,7 @@ def replaced(workspace: Workspace, progress: Progress) -> Path:
     preset, dataset = workspace.preset, workspace.dataset()
     if dataset is None or not can_replace(preset):
         raise ParameterError("data_path: only in a file can bad pixels be replaced; open one")
-    path = _free(workspace.confined().data_path)
+    path = paths.free(Path(workspace.confined().data_path), "repaired")
     # the sample is the one that they were found in
     written = create_pypty_data(
         dataset, path, comx=0, comy=0, comcalc_len=SAMPLE, scan_size=_scan(preset, dataset), progress=progress
@@ -93,14 +94,6 @@ def replaced(workspace: Workspace, progress: Progress) -> Path:
 def _scan(preset: Preset, dataset: Dataset) -> tuple[int, int] | None:
     size = preset.scan_size
     return size if size is not None and size[0] * size[1] == dataset.shape[0] else None
-
-
-def _free(path: str) -> Path:
-    """A name beside `path` that is not taken."""
-    source, count = Path(path), 1
-    while (found := source.with_name(f"{source.stem}_repaired{'' if count == 1 else f'_{count}'}.h5")).exists():
-        count += 1
-    return found
 
 
 def _others(stated: np.ndarray | None, found: BadPixels) -> np.ndarray | None:

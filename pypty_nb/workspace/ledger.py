@@ -130,7 +130,7 @@ class Ledger:
     """
 
     def __init__(self, root: Path, runs: str = RUNS):
-        self._root = root.resolve()
+        self._root, self._name = root.resolve(), runs
         self.runs = self._root / runs
         self._read: dict[str, tuple[_Stamps, Entry, Standing | None]] = {}
         self._noting = threading.Lock()
@@ -140,7 +140,7 @@ class Ledger:
     def entries(self) -> list[Entry]:
         """Every folder under ``runs``, by number; those that cannot be understood say why and never raise."""
         try:
-            names = [path.name for path in run_folders(self._root) if path.is_dir() and not path.name.startswith(".")]
+            names = [path.name for path in run_folders(self._root, self._name) if path.is_dir() and not path.name.startswith(".")]
         except OSError:
             names = []
         self._read = {name: read for name, read in self._read.items() if name in names}

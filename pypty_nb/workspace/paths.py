@@ -36,17 +36,17 @@ def inside(root: Path, path: Path) -> Path:
     return resolved
 
 
-def run_folders(root: Path) -> list[Path]:
-    """What lies under ``root/runs``, without links that lead out of `root`, which is given in full.
+def run_folders(root: Path, runs: str = "runs") -> list[Path]:
+    """What lies under ``root/runs``, or another folder in it, without links that lead out of `root`, which is given in full.
 
     Raises
     ------
     OSError
         Where there is no such folder.
     """
-    runs = root / "runs"
+    folder = root / runs
     # a look every second at hundreds of runs must cost next to nothing
-    return [path for path in runs.iterdir() if not path.is_symlink() or stays(root, path)] if stays(root, runs) else []
+    return [path for path in folder.iterdir() if not path.is_symlink() or stays(root, path)] if stays(root, folder) else []
 
 
 def stays(root: Path, path: Path) -> bool:
@@ -107,6 +107,14 @@ def check_parts(root: Path, path: Path) -> None:
             if place not in seen and target.is_file():
                 seen.add(place)
                 waiting.append(place)
+
+
+def free(source: Path, what: str) -> Path:
+    """A path beside `source` that is not taken: ``NAME_WHAT.h5``, then ``NAME_WHAT_2.h5`` and so on."""
+    count = 1
+    while (found := source.with_name(f"{source.stem}_{what}{'' if count == 1 else f'_{count}'}.h5")).exists():
+        count += 1
+    return found
 
 
 def _linked(root: Path, path: Path) -> Iterator[Path]:

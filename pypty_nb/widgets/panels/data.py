@@ -14,6 +14,7 @@ from pypty_nb.widgets import bare, text
 from pypty_nb.widgets.panels.badpixels import BadPixelsPart
 from pypty_nb.widgets.panels.chooser import Chooser
 from pypty_nb.widgets.panels.found import Proposal
+from pypty_nb.widgets.panels.importing import ImportPart
 from pypty_nb.widgets.panels.look import Look
 from pypty_nb.widgets.panels.panel import Moment, Page, heading
 from pypty_nb.widgets.panels.starts import StartPanel
@@ -40,7 +41,7 @@ class DataPanel(bare.VBox):
         self.reading = False
         self._doing = _READING
         #: Why the last file could not be opened, "" where it could.
-        self.error = ""
+        self.error = self._why = ""
         tasks = page.tasks
         self._chooser = Chooser(
             page.workspace.root,
@@ -53,9 +54,10 @@ class DataPanel(bare.VBox):
         self._found = heading("", "pn-found")
         self._under_way = UnderWay()
         self._bad = BadPixelsPart(page, lambda: tasks.start(self._replace))
-        self._look, self._proposal = Look(page, self._under_way), Proposal(page, self._bad)
+        self._import = ImportPart(page, self._hold, self._open_imported)
+        self._look, self._proposal = Look(page, self._under_way), Proposal(page, self._import.offered, self._bad)
         head = (heading("Data", "pn-title"), heading("File", "pn-h first"))
-        super().__init__([*head, self._chooser, self._found, self._under_way, self._proposal, self._starts])
+        super().__init__([*head, self._chooser, self._found, self._under_way, self._import.asked, self._proposal, self._starts])
         self.add_class("pn-formbody")
         self._tell(NOTHING)
 
@@ -79,6 +81,7 @@ class DataPanel(bare.VBox):
             self._look.show(moment.preset)
         self._bad.show(moment, self._look.bad, searched=self._look.searched)
         self._proposal.show(moment, self._look.dataset, self._look.bad)
+        self._import.show(moment, self._look.dataset, self._proposal.points, failed=bool(self.error))
         if self.reading:
             self._tell(self._doing)
         elif self.error:
@@ -96,6 +99,18 @@ class DataPanel(bare.VBox):
 
     async def _open(self, path: Path) -> None:
         await self._take(partial(self._page.workspace.use_file, path))
+        if self.error and await self._import.ask(path, why := self._why):
+            self.error = f"{why}. Fill it in below."
+            self._page.changed()
+
+    async def _open_imported(self, path: Path) -> None:
+        self._chooser.refresh()
+        await self._open(path)
+
+    def _hold(self, busy: bool) -> None:
+        """Let nothing be changed while a copy is imported."""
+        self.reading, self._doing = busy, "Importing …"
+        self._page.changed()
 
     async def _upload(self, size: int, files: dict[str, bytes]) -> None:
         def take() -> str:
@@ -114,7 +129,8 @@ class DataPanel(bare.VBox):
         try:
             await asyncio.to_thread(take)
         except (ValueError, OSError) as error:
-            self.error = f"File not readable: {workspace.shortened(text.failure(error))}. Choose another."
+            self._why = workspace.shortened(text.failure(error))
+            self.error = f"File not readable: {self._why}. Choose another."
         else:
             opened = workspace.opened
             self._page.log(f"opened {opened.name}")

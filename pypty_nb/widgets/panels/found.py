@@ -26,11 +26,11 @@ class Proposal(ipywidgets.VBox):
     Parameters
     ----------
     page : Page
-    bad : DOMWidget
-        Its part on bad pixels.
+    *parts : DOMWidget
+        What stands below the button: a copy to import, bad pixels.
     """
 
-    def __init__(self, page: Page, bad: ipywidgets.DOMWidget):
+    def __init__(self, page: Page, *parts: ipywidgets.DOMWidget):
         self._page = page
         self._dataset: Dataset | None = None
         self._found: BadPixels | None = None
@@ -56,7 +56,7 @@ class Proposal(ipywidgets.VBox):
                 points,
                 self._mark,
                 boxed(bare.HBox, "pn-buttons", self._confirm),
-                bad,
+                *parts,
                 heading("What the file states", "pn-h"),
                 self._facts,
             ]
@@ -85,6 +85,11 @@ class Proposal(ipywidgets.VBox):
         if self._agreed and not self._reopening:
             self._agreed = False
             self._agree()
+
+    @property
+    def points(self) -> tuple[int, int]:
+        """The scan points as they are typed, rows and columns."""
+        return self._rows.value, self._columns.value
 
     def _fill(self, moment: Moment) -> None:
         dataset = self._dataset
@@ -158,6 +163,7 @@ class Proposal(ipywidgets.VBox):
         if self._rows.value * self._columns.value == dataset.shape[0]:
             self._page.workspace.preset.update(scan_size=(self._rows.value, self._columns.value))
         self._dress(self._page.workspace.opened.confirmed)
+        self._page.changed()
 
     def _dress(self, confirmed: bool) -> None:
         dataset = self._dataset
