@@ -60,7 +60,7 @@ def test_what_they_hold_is_not_seen(algorithm: str, settings: dict[str, Any]) ->
 COMPARED = [12**2 - 4, 12**2 - 4, 16**2 - 4, 12**2 - 3, 14**2 - 4, 12**2 - 4, 12**2 - 4, 12**2 - 4]
 
 
-@pytest.mark.parametrize(("settings", "compared"), zip(SETTINGS, COMPARED, strict=True))
+@pytest.mark.parametrize(("settings", "compared"), list(zip(SETTINGS, COMPARED, strict=True)))
 def test_the_mean_over_all_values_is_over_those_compared(settings: dict[str, Any], compared: int) -> None:
     params = holding(problem(**settings), 70.0)
     found = evaluate({**params, "loss_weight": "mean_full"})
