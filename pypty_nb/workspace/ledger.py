@@ -140,7 +140,8 @@ class Ledger:
     def entries(self) -> list[Entry]:
         """Every folder under ``runs``, by number; those that cannot be understood say why and never raise."""
         try:
-            names = [path.name for path in run_folders(self._root, self._name) if path.is_dir() and not path.name.startswith(".")]
+            there = run_folders(self._root, self._name)
+            names = [path.name for path in there if path.is_dir() and not path.name.startswith(".")]
         except OSError:
             names = []
         self._read = {name: read for name, read in self._read.items() if name in names}
