@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,35 @@ def test_a_page_that_is_gone_gets_nothing_more_until_it_answers():
             assert len(seen) == sent
             frames.shown(-1)
             await until(lambda: len(seen) > sent)
+
+    asyncio.run(main())
+
+
+def test_frames_beside_a_run_take_a_share_of_the_time_but_for_what_a_person_waits_for():
+    async def main() -> None:
+        seen: list[float] = []
+        clock = asyncio.get_running_loop().time
+
+        async def show() -> None:
+            seen.append(clock())
+            await asyncio.sleep(0.02)
+
+        frames = Frames(show, lambda number: frames.shown(number), Pace(interval=0.005, saved=0.05, rest=5.0))
+        frames.share = 0.1
+        async with running(frames):
+            ends = clock() + 1.5
+            while clock() < ends:
+                frames.want(can_wait=True)
+                await asyncio.sleep(0.002)
+            # three for what was saved, then one for each 0.2 s; unrestrained it would be sixty
+            assert 3 <= len(seen) <= 12
+            assert max(later - sooner for sooner, later in pairwise(seen)) > 0.1
+            for asked in (lambda: frames.want(), lambda: frames.shown(-1)):
+                frames.want(can_wait=True)
+                before, since = len(seen), clock()
+                asked()
+                await until(lambda before=before: len(seen) > before)
+                assert clock() - since < 0.1
 
     asyncio.run(main())
 

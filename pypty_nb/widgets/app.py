@@ -60,6 +60,8 @@ STILL = "This browser has no WebGL: pictures are still images, without zoom."
 _KEYS = (" ", "/", "b", *VIEW_KEYS, "ctrl+z", "ctrl+shift+z", "ctrl+y")
 #: How long a line on what was done stays in the log, s.
 _STAYS_S = 8.0
+#: Of a core's time, for each core that a run keeps at work, what pictures of it may take.
+_SHARE = 0.05
 _TITLES = tuple(STEPS)
 _DATA, _OPTIMISE = _TITLES.index("Data"), _TITLES.index("Optimise")
 
@@ -255,7 +257,7 @@ class App(bare.VBox):
     def _on_state(self, state: RunState) -> None:
         if state.phase is self._phase:
             # another epoch is done: the next frame tells, so that a fast run does not flood the page
-            self._frames.want()
+            self._frames.want(can_wait=True)
             return
         self._phase = state.phase
         self.workspace.steering.ended(state)
@@ -267,7 +269,7 @@ class App(bare.VBox):
 
     def _on_report(self, report: EpochReport) -> None:
         self._reports.add(report)
-        self._frames.want()
+        self._frames.want(can_wait=True)
 
     def _on_news(self, news: News) -> None:
         try:
@@ -360,6 +362,7 @@ class App(bare.VBox):
     async def _show_frame(self) -> None:
         """The newest state of the run, pictures and numbers alike; in pieces, so that a click in between need not wait."""
         state, report = self.workspace.runner.state, self._reports.last
+        self._frames.share = self._share(state)
         self._show_run()
         if self._backend is not None:
             self._top.show_device(self._backend.name, *self._backend.memory())
@@ -375,6 +378,13 @@ class App(bare.VBox):
                 await asyncio.sleep(0)
         while self._reports.warnings:
             self._bottom.warn(self._reports.warnings.pop(0))
+
+    def _share(self, state: RunState) -> float:
+        """Of the time that frames may take beside a run that keeps every core of this machine at work."""
+        here = state.phase is Phase.RUNNING and (state.owner is None or state.owner.is_here)
+        if not here or self._backend is None or self._backend.on_device:
+            return 1.0
+        return min(1.0, _SHARE * self._backend.threads)
 
     async def _keep_showing(self) -> None:
         while True:
