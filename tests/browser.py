@@ -141,13 +141,18 @@ def set_field(page, name: str, value: str) -> None:
 
 
 def begin_long_run(page) -> None:
-    """Run the demonstration for 5000 epochs, with so many modes that it does not converge before a test is done with it."""
+    """Run the demonstration for as long as a test may want."""
     open_demo(page)
+    make_long(page)
+    page.get_by_role("button", name="Run", exact=True).click()
+
+
+def make_long(page) -> None:
+    """5000 epochs, and so many modes that the demonstration does not converge before a test is done with it."""
     for step, name, value in (("4 Probe and object", "Hermite modes", "2, 2"), ("5 Optimise", "Epochs", "5000")):
         open_step(page, step)
         set_field(page, name, value)
         page.locator(".pn-field.is-changed", has_text=name).first.wait_for(timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Run", exact=True).click()
 
 
 def end_runs(root: Path) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.browser import PATIENCE_MS, button
+from tests.browser import PATIENCE_MS, button, make_long
 
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").expect
 
@@ -47,6 +47,9 @@ def test_a_run_by_the_keyboard_alone(page):
     tab_to(page, "Open demonstration")
     page.keyboard.press("Enter")
     page.get_by_text("Demonstration: a simulated specimen.").wait_for(timeout=PATIENCE_MS)
+    # it must last until it is paused
+    make_long(page)
+    page.keyboard.press("1")
 
     # a step by its number, though a button has the focus; a field by the search
     page.keyboard.press("5")
