@@ -161,6 +161,15 @@ def test_the_first_direction_scales_every_array_to_the_first_refined_one() -> No
     assert direction.positions is None
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_first_direction_leaves_out_what_rounding_left(dtype: type) -> None:
+    obj = np.array([3.0, 4.0]).astype(dtype)
+    noise, small = (np.array([5 * factor], dtype) for factor in (4 * np.finfo(dtype).eps, 1e-4))
+    direction = History().direction(Refinables(obj=obj, positions=noise, tilts=small))
+    assert direction.positions is None
+    np.testing.assert_allclose(direction.tilts, [-5.0], rtol=1e-6)
+
+
 def test_arrays_keep_their_own_scale() -> None:
     step = Refinables(obj=np.ones((2, 2, 1, 1), complex), positions=np.ones((3, 2)))
     change = Refinables(obj=4 * step.obj, positions=100 * step.positions)

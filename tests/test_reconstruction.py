@@ -69,6 +69,15 @@ def test_reports_keep_their_contract() -> None:
             assert isinstance(getattr(report.point, name), np.ndarray), name
 
 
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_what_an_empty_object_hides_is_not_moved_by_rounding(precision: str) -> None:
+    """Where the object is empty, no pattern depends on its position: a gradient of rounding errors would move them at random."""
+    params = small(epoch_max=6, update_probe_pos=True, default_dtype=precision)
+    first, *_, last = (report.point.positions for report in Reconstruction(params))
+    np.testing.assert_allclose(first, params["positions"], atol=1e-5)
+    assert np.abs(last - params["positions"]).max() > 1e-3
+
+
 def test_result_holds_the_final_state() -> None:
     params = small(epoch_max=3)
     result = run_ptychography(params)

@@ -6,11 +6,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from pypty_nb.engine import vector
 from pypty_nb.engine.metric import Metric
 from pypty_nb.records import Refinables
 
 _PLAIN = Metric()
+#: A norm of this many units of rounding of the first array's is a zero computed: where an empty object hides the positions, 4 at most.
+_ROUNDED = 32
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,13 @@ class History:
     def direction(self, gradient: Refinables, metric: Metric = _PLAIN) -> Refinables:
         """The search direction at a point with `gradient`.
 
-        Without pairs: −M g, each array scaled to the norm of the first refined one; an array with zero gradient stays where it
-        is. With pairs: −H g by the two-loop recursion, H0 the metric M with each array's own scale, so that arrays of
+        Without pairs: −M g, each array scaled to the norm of the first refined one; an array whose gradient is zero, or its
+        rounding error, stays where it is. With pairs: −H g by the two-loop recursion, H0 the metric M with each array's own scale, so that arrays of
         different units and curvatures meet on equal terms. Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4;
         the scale is eq. 7.20, array by array, in the metric.
         """
         if not self.pairs:
-            return _first(metric.apply(gradient))
+            return _first(metric.apply(_heard(gradient)))
         q, factors = gradient, []
         for pair in reversed(self.pairs):
             factor = vector.inner(pair.step, q) / pair.curvature
@@ -86,7 +90,20 @@ class History:
 
 
 def _first(gradient: Refinables) -> Refinables:
-    norms = {name: math.sqrt(square) for name, square in vector.inner_by_array(gradient, gradient).items()}
-    reference = next((norm for norm in norms.values() if norm > 0), 0.0)
+    norms, reference = _norms(gradient)
     moved = {name: array * (-reference / norms[name]) for name, array in vector.present(gradient) if norms[name] > 0}
     return Refinables(**moved)
+
+
+def _heard(gradient: Refinables) -> Refinables:
+    """The arrays whose gradient says something: scaled up to the others' norm, rounding errors would be steps at random."""
+    norms, reference = _norms(gradient)
+    rounding = {name: _ROUNDED * np.finfo(array.dtype).eps * reference for name, array in vector.present(gradient)}
+    # an infinite norm is kept, to be told as one
+    return vector.only(gradient, (name for name, norm in norms.items() if not norm <= rounding[name] < math.inf))
+
+
+def _norms(gradient: Refinables) -> tuple[dict[str, float], float]:
+    """The norm of every array, and that of the first that has one."""
+    norms = {name: math.sqrt(square) for name, square in vector.inner_by_array(gradient, gradient).items()}
+    return norms, next((norm for norm in norms.values() if norm > 0), 0.0)
