@@ -71,7 +71,7 @@ def test_reports_keep_their_contract() -> None:
 
 @pytest.mark.parametrize("precision", ["double", "single"])
 def test_what_an_empty_object_hides_is_not_moved_by_rounding(precision: str) -> None:
-    """Where the object is empty, no pattern depends on its position: a gradient of rounding errors would move them at random."""
+    """Where the object is empty, no pattern depends on its position; rounding errors would move them at random."""
     params = small(epoch_max=6, update_probe_pos=True, default_dtype=precision)
     first, *_, last = (report.point.positions for report in Reconstruction(params))
     np.testing.assert_allclose(first, params["positions"], atol=1e-5)

@@ -13,7 +13,7 @@ from pypty_nb.engine.metric import Metric
 from pypty_nb.records import Refinables
 
 _PLAIN = Metric()
-#: A norm of this many units of rounding of the first array's is a zero computed: where an empty object hides the positions, 4 at most.
+#: A norm of so many units of rounding of the first array's is a zero, as computed: 4 at most were seen (positions, an empty object).
 _ROUNDED = 32
 
 
@@ -48,9 +48,9 @@ class History:
         """The search direction at a point with `gradient`.
 
         Without pairs: −M g, each array scaled to the norm of the first refined one; an array whose gradient is zero, or its
-        rounding error, stays where it is. With pairs: −H g by the two-loop recursion, H0 the metric M with each array's own scale, so that arrays of
-        different units and curvatures meet on equal terms. Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4;
-        the scale is eq. 7.20, array by array, in the metric.
+        rounding error, stays where it is. With pairs: −H g by the two-loop recursion, H0 the metric M with each array's own
+        scale, so that arrays of different units and curvatures meet on equal terms. Nocedal and Wright, Numerical Optimization
+        (2006), algorithm 7.4; the scale is eq. 7.20, array by array, in the metric.
         """
         if not self.pairs:
             return _first(metric.apply(_heard(gradient)))
