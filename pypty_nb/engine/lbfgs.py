@@ -13,7 +13,7 @@ from pypty_nb.engine.metric import Metric
 from pypty_nb.records import Refinables
 
 _PLAIN = Metric()
-#: A norm of so many units of rounding of the first array's is a zero, as computed: 4 at most were seen (positions, an empty object).
+#: A norm of so many units of rounding of the first array's is a computed zero; 4 at most were seen (positions, empty object).
 _ROUNDED = 32
 
 
