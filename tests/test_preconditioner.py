@@ -47,10 +47,28 @@ def test_the_metric_is_the_light_on_every_pixel(scenarios: int) -> None:
         slices.append(directly((np.abs(wave) ** 2).sum(axis=2), corners, shape))
     light = np.stack(slices, axis=-1)
     assert np.allclose(metric.obj[..., 0], 1 / (light / light.max() + 0.1))
-    power = (np.abs(point.obj) ** 2).sum(axis=(2, 3))
+    power = (np.abs(point.obj) ** 2).mean(axis=2).sum(axis=2)
     seen = sum(power[y : y + len(q2), x : x + len(q2)] for y, x in corners)
-    assert np.allclose(metric.probe.squeeze(), 1 / (seen / seen.max() + 0.1))
+    # in the object's unit, so that both curvatures compare
+    assert np.allclose(metric.probe.squeeze(), light.max() / seen.max() / (seen / seen.max() + 0.1))
     assert metric.positions is None
+
+
+def test_the_first_direction_keeps_the_proportion_of_what_the_metric_compares() -> None:
+    metric = Metric(Refinables(obj=np.full(4, 2.0), probe=np.full(4, 0.5)))
+    gradient = Refinables(obj=np.full(4, 3.0), probe=np.full(4, 10.0), positions=np.full(4, 1e-3))
+    direction = History().direction(gradient, metric)
+    np.testing.assert_allclose(direction.probe / direction.obj, 5 / 6)
+    np.testing.assert_allclose(np.linalg.norm(direction.positions), np.linalg.norm(direction.obj))
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
+def test_the_first_epochs_reach_as_far_in_whatever_unit_the_counts_are(factor: float) -> None:
+    """Where the probe is weak or strong beside the object, neither waits for the other."""
+    params = small(epoch_max=8)
+    scaled = {**params, "dataset": factor**2 * params["dataset"], "probe": factor * params["probe"]}
+    losses = [report.loss for report in Reconstruction(scaled)]
+    assert losses[3] < 0.3 * losses[0] and losses[-1] < 0.04 * losses[0]
 
 
 def test_the_direction_is_that_of_full_bfgs_seeded_with_the_metric() -> None:

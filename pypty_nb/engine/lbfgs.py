@@ -47,13 +47,14 @@ class History:
     def direction(self, gradient: Refinables, metric: Metric = _PLAIN) -> Refinables:
         """The search direction at a point with `gradient`.
 
-        Without pairs: −M g, each array scaled to the norm of the first refined one; an array whose gradient is zero, or its
-        rounding error, stays where it is. With pairs: −H g by the two-loop recursion, H0 the metric M with each array's own
-        scale, so that arrays of different units and curvatures meet on equal terms. Nocedal and Wright, Numerical Optimization
-        (2006), algorithm 7.4; the scale is eq. 7.20, array by array, in the metric.
+        Without pairs: −M g, each array scaled to the norm of the first refined one, those that the metric makes comparable
+        together; an array whose gradient is zero, or its rounding error, stays where it is. With pairs: −H g by the two-loop
+        recursion, H0 the metric M with each array's own scale, so that arrays of different units and curvatures meet on equal
+        terms. Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4; the scale is eq. 7.20, array by array, in the
+        metric.
         """
         if not self.pairs:
-            return _first(metric.apply(_heard(gradient)))
+            return _first(metric.apply(_heard(gradient)), metric.comparable)
         q, factors = gradient, []
         for pair in reversed(self.pairs):
             factor = vector.inner(pair.step, q) / pair.curvature
@@ -89,10 +90,11 @@ class History:
         return replace(self, pairs=kept, scales=tuple(scales.items()), common=curvature / square)
 
 
-def _first(gradient: Refinables) -> Refinables:
+def _first(gradient: Refinables, comparable: frozenset[str]) -> Refinables:
     norms, reference = _norms(gradient)
-    moved = {name: array * (-reference / norms[name]) for name, array in vector.present(gradient) if norms[name] > 0}
-    return Refinables(**moved)
+    together = next((norm for name, norm in norms.items() if name in comparable and norm > 0), 0.0)
+    sizes = {name: together if name in comparable else norm for name, norm in norms.items() if norm > 0}
+    return Refinables(**{name: array * (-reference / sizes[name]) for name, array in vector.present(gradient) if name in sizes})
 
 
 def _heard(gradient: Refinables) -> Refinables:

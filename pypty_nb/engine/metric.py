@@ -15,7 +15,7 @@ def _same(a: Refinables) -> Refinables:
 
 @dataclass(frozen=True)
 class Metric:
-    """A diagonal D ≥ 0 on some arrays, 1 on all others, within the range of a projection P: M = P D.
+    """A diagonal D ≥ 0 on some arrays, in one unit, and 1 on all others, within the range of a projection P: M = P D.
 
     Attributes
     ----------
@@ -27,6 +27,11 @@ class Metric:
 
     diagonal: Refinables = field(default_factory=Refinables)
     within: Callable[[Refinables], Refinables] = _same
+
+    @property
+    def comparable(self) -> frozenset[str]:
+        """The arrays whose steps M g have their right proportion to one another."""
+        return frozenset(name for name, _ in vector.present(self.diagonal))
 
     def apply(self, a: Refinables) -> Refinables:
         """M a."""

@@ -5,10 +5,11 @@ rim of the probe's patch and the edge of the scan lag behind. The preconditioner
 
     D_obj = 1 / (I/max I + δ),   I(r) = Σ_j Σ_m |p_m(r − r_j)|²,   δ = 0.1,
 
-and the probe's with the same of Σ_j |o(r + r_j)|²: the diagonals of the Gauss-Newton Hessian where the exit wave is the product
-of both, as in the denominators of ePIE (Maiden and Rodenburg, Ultramicroscopy 109, 1256 (2009), eqs. 4 and 6). Behind the
-first slice the probe is propagated through vacuum; max I is that of all slices. Arrays other than object and probe keep the
-metric 1.
+and the probe's with the same of S = Σ_j Σ_o |o(r + r_j)|², in the object's unit: D_probe = max I/max S · 1/(S/max S + δ).
+These are the diagonals of the Gauss-Newton Hessian where the exit wave is the product of both, up to one factor for both, as
+in the denominators of ePIE (Maiden and Rodenburg, Ultramicroscopy 109, 1256 (2009), eqs. 4 and 6); so a first step moves
+both by what each of them asks for. Behind the first slice the probe is propagated through vacuum; max I is that of all slices.
+S is the mean over slices, since the wave passes through all of them. Arrays other than object and probe keep the metric 1.
 """
 
 from __future__ import annotations
@@ -40,30 +41,37 @@ class Illumination:
 
     def metric(self, point: Refinables) -> Refinables:
         """Object (y, x, slice, 1) and probe (y, x, 1[, 1]) real; ``None`` for all other arrays."""
-        return Refinables(obj=self._of_object(point.probe), probe=self._of_probe(point.obj, point.probe.ndim))
+        lit, seen = self._on_object(point.probe), self._on_probe(point.obj)
+        unit = lit.max()
+        # plane by plane in memory, as every object lies: a sum over it then adds in the same order after a resume
+        obj = self._backend.xp.moveaxis(self._inverse(lit, unit), 0, 2)[..., None]
+        probe = self._inverse(seen, unit)
+        return Refinables(obj=obj, probe=probe.reshape(*probe.shape, *(1,) * (point.probe.ndim - 2)))
 
-    def _of_object(self, probe: Array) -> Array:
+    def _on_object(self, probe: Array) -> Array:
+        """I of every slice, (slice, y, x)."""
         xp = self._backend.xp
         spectrum = xp.fft.fft2(probe, axes=(0, 1)) if self._kernels else None
         slices = [self._seen(_power(probe))]
         for kernel in self._kernels:
             waves = xp.fft.ifft2(spectrum * kernel.reshape(*kernel.shape, *(1,) * (probe.ndim - 2)), axes=(0, 1))
             slices.append(self._seen(_power(waves)))
-        # plane by plane in memory, as every object lies: a sum over it then adds in the same order after a resume
-        return xp.moveaxis(self._inverse(xp.stack(slices)), 0, 2)[..., None]
+        return xp.stack(slices)
 
-    def _of_probe(self, obj: Array, axes: int) -> Array:
+    def _on_probe(self, obj: Array) -> Array:
+        """S, (y, x)."""
         xp = self._backend.xp
-        seen = xp.fft.irfft2(xp.conj(self._hits) * xp.fft.rfft2(_power(obj)), s=self._shape)
+        power = _power(obj) / obj.shape[2]
+        seen = xp.fft.irfft2(xp.conj(self._hits) * xp.fft.rfft2(power), s=self._shape)
         ny, nx = self._setup.geometry.window
-        return self._inverse(xp.maximum(seen[:ny, :nx], 0)).reshape(ny, nx, *(1,) * (axes - 2))
+        return xp.maximum(seen[:ny, :nx], 0)
 
     def _seen(self, power: Array) -> Array:
         xp = self._backend.xp
         return xp.maximum(xp.fft.irfft2(self._hits * xp.fft.rfft2(power, s=self._shape), s=self._shape), 0)
 
-    def _inverse(self, power: Array) -> Array:
-        return (1 / (power / power.max() + _DELTA)).astype(self._backend.real)
+    def _inverse(self, power: Array, unit: Array) -> Array:
+        return (unit / (power + _DELTA * power.max())).astype(self._backend.real)
 
 
 def _power(waves: Array) -> Array:
