@@ -120,4 +120,6 @@ def test_from_the_shell(tmp_path: Path) -> None:
     preset = Preset.from_json(tmp_path / "preset.json")
     assert preset.data_pad == 16
     assert preset.extra_probe_defocus == pytest.approx(-NOMINAL_C10_A, rel=0.1)
+    # known to a few thousand ångström, it has no digits beyond the hundreds
+    assert preset.extra_probe_defocus % 100 == 0
     assert "C10" in storage.about(tmp_path / "preset.json")

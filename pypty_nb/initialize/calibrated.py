@@ -56,13 +56,21 @@ class Calibrated:
     source: str = ""
     uncertainty: float | None = None
 
+    @property
+    def digits(self) -> int | None:
+        """Decimal places up to the second digit of the uncertainty, negative ahead of the point; ``None``: unknown."""
+        return 1 - math.floor(math.log10(self.uncertainty)) if self.uncertainty else None
+
+    @property
+    def rounded(self) -> Any:
+        """A number without the digits that its uncertainty leaves no meaning."""
+        return self.value if self.digits is None else round(self.value, self.digits)
+
 
 def as_text(name: str, calibrated: Calibrated) -> tuple[str, str, str, str]:
     """Label, value with its uncertainty and unit, tag, and source of a quantity, for a table."""
     label, unit = QUANTITIES[name]
-    value, spread = calibrated.value, calibrated.uncertainty
-    # two digits of the uncertainty, and the value to the same place
-    digits = 1 - math.floor(math.log10(spread)) if spread else None
+    value, spread, digits = calibrated.value, calibrated.uncertainty, calibrated.digits
     if name == "bad_pixels":
         text = "none" if value is None else f"{len(value)} left out"
     elif name == "positions":

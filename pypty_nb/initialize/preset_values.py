@@ -55,7 +55,7 @@ def preset_values(
         "data_pad": pad.value,
         "upsample_pattern": up,
         "data_shift_vector": shift.value,
-        "extra_probe_defocus": values["defocus"].value,
+        "extra_probe_defocus": values["defocus"].rounded,
         "aberrations": values["aberrations"].value if "aberrations" in values else start.aberrations,
         "aperture_mask": _aperture(disc, shift.value, binning, up, window),
         **_source(given, disc, Preprocessing(shift=shift.value, binning=binning), up, pad.value),
