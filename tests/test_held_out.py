@@ -102,7 +102,7 @@ STEPS = {
 @pytest.mark.parametrize("name", STEPS)
 def test_what_came_before_another_objective_is_no_best_state(name: str) -> None:
     """The held-out loss rises there because it means something else, or begins anew; none of that is overfitting."""
-    settings = noisy(validation_fraction=0.1, epoch_max=11, stop_on_validation=2, hist_length=3, **{name: STEPS[name]})
+    settings = noisy(validation_fraction=0.1, epoch_max=9, stop_on_validation=2, hist_length=3, **{name: STEPS[name]})
     reports = list(Reconstruction(settings))
     assert reports[5].validation < min(report.validation for report in reports[6:]), (
         "it must stay above what it was, or this test shows nothing"
