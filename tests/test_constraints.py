@@ -191,7 +191,7 @@ def test_the_probe_leaves_what_is_penalised() -> None:
         return float((penalised(window, power.shape) * power).sum() / power.sum())
 
     def beyond(**settings: Any) -> float:
-        probe = list(Reconstruction(small(epoch_max=10, **settings)))[-1].point.probe
+        probe = list(Reconstruction(small(epoch_max=20, **settings)))[-1].point.probe
         spectrum = abs(np.fft.fft2(probe, axes=(0, 1)))
         q = np.hypot(*np.meshgrid(np.fft.fftfreq(24), np.fft.fftfreq(24), indexing="ij"))
         return float(spectrum[q > 0.2].sum() / spectrum.sum())
