@@ -23,8 +23,8 @@ from pypty_nb.records import Refinables
 
 _LOSSES = ("lsq_sqrt", "ml", "lsq", "lsq_sqrt_2")
 _REFINED = frozenset({"obj", "probe", "positions"})
-#: Bytes of patterns given to the kernel at once, at least: it works on one at a time, and a call costs as much as several.
-_AT_ONCE = 2**20
+#: Bytes of patterns given to the kernel at once, at least. It works on one at a time; between calls threads wait for each other.
+_AT_ONCE = 2**22
 
 
 def supports(model: Model, method: str, loss: str) -> bool:
