@@ -115,6 +115,7 @@ def quick_look(page) -> None:
     page.get_by_role("combobox", name="Precision").select_option("single")
     fill(page, "Batch", "auto")
     expect(step(page, "6 Check and run")).to_contain_text("Changed since the check", timeout=PATIENCE_MS)
+    expect(page.locator(".pn-check .pn-now")).to_contain_text("changed since")
     button(page, "Quick look").click()
     page.locator(".pn-readout", has_text=re.compile(r"Epoch [2-9]\d? of 20")).wait_for(timeout=LONG_MS)
     page.locator(".pn-pic canvas").first.wait_for(timeout=PATIENCE_MS)

@@ -23,7 +23,7 @@ from pypty_nb.records import Refinables
 
 _LOSSES = ("lsq_sqrt", "ml", "lsq", "lsq_sqrt_2")
 _REFINED = frozenset({"obj", "probe", "positions"})
-#: Bytes of patterns given to the kernel at once, at least. It works on one at a time; between calls threads wait for each other.
+#: Bytes of patterns given to the kernel at once, at least: between calls threads wait for each other.
 _AT_ONCE = 2**22
 
 

@@ -35,6 +35,8 @@ class CheckPanel:
         self._page = page
         self._checked: Preset | None = None
         self._busy = False
+        #: What the latest card comes to, and when it was made.
+        self._said = ""
         #: The latest card, ``None`` before the first.
         self.report: PreflightReport | None = None
         self._when, self._card = heading("", "pn-now m s"), heading("", "pn-card")
@@ -80,8 +82,11 @@ class CheckPanel:
         """Lock the buttons while a run is going."""
         off = moment.locked or self._busy or not has_data(moment.preset)
         self._look.disabled = self._again.disabled = off
+        stale = self._checked != moment.preset
         for button in self._remedies.children:
-            button.disabled = off or self._checked != moment.preset
+            button.disabled = off or stale
+        if self._said and not self._busy:
+            self._when.value = f"{self._said} · {text.mark('warn')} changed since" if stale else self._said
 
     async def check(self) -> None:
         """Look at the preset as a run would."""
@@ -98,7 +103,7 @@ class CheckPanel:
         if self.report is None:
             self._card.value = f'<div class="pn-nothing">{text.escape(_CHECKING)}</div>'
         try:
-            report, drawn = await asyncio.to_thread(lambda: _looked(workspace.confined()))
+            report, drawn = await asyncio.to_thread(lambda: _looked(workspace.confined(checked)))
         except (ValueError, OSError) as error:
             report, drawn = PreflightReport((PreflightLine("Preset", text.failure(error), "red"),)), ""
         finally:
@@ -106,7 +111,7 @@ class CheckPanel:
         self._checked, self.report = checked, report
         self._card.value, self._pictures.value = card(report, workspace.shortened), drawn
         self._remedies.children = tuple(map(self._remedy, (line for line in report.lines if line.remedy)))
-        self._when.value = text.escape(f"{summary(report)} · checked {datetime.now():%H:%M:%S}")
+        self._said = text.escape(f"{summary(report)} · checked {datetime.now():%H:%M:%S}")
         self._page.log(f"checked: {summary(report)}")
         self._page.changed()
 
