@@ -225,3 +225,40 @@ def test_accept_is_answered_and_taken_back(tmp_path: Path) -> None:
         assert orient._under_way.layout.display == "none"
 
     asyncio.run(main())
+
+
+def test_what_is_known_stands_in_for_what_no_file_says(tmp_path: Path) -> None:
+    """Scattered points and no microscope: the voltage, though it is the default's, the pixel and C10 are typed."""
+    random = np.random.default_rng(3)
+    places = random.uniform(0, 40, (24, 2))
+    with h5py.File(tmp_path / "scattered.h5", "w") as file:
+        file["data"] = random.poisson(np.where(np.hypot(*(np.indices((32, 32)) - 16)) < 9, 40.0, 1.0), (24, 32, 32))
+        file["positions_px"] = places
+    np.save(tmp_path / "scan.npy", spoilt())
+
+    async def main() -> None:
+        page, data = await opened(tmp_path, "scattered.h5")
+        data._proposal._confirm.click()
+        page.open_step(1)
+        panel = page._panels[1].panel
+        measuring = panel._measuring
+        await measuring.measure()
+        assert "acc_voltage: neither the file nor you say" in measuring._words
+        panel._voltage.value, panel._value.value = "60", "1.5"
+        await measuring.measure()
+        assert "C10 is measured on a raster only" in measuring._words
+        panel._c10.value = "much"
+        assert "Known C10: takes a number, got &#x27;much&#x27;" in panel._wrong.value and not measuring.stated
+        panel._c10.value = "−250"
+        assert measuring.stated == {"acc_voltage": 60.0, "rez_pixel_size_mrad": 1.5, "defocus": -250.0}
+        await measuring.measure()
+        measuring.accept()
+        preset = page.workspace.preset
+        assert preset.acc_voltage == 60 and preset.extra_probe_defocus == -250
+        # a quarter of the pattern is padded on each side, so that the object's pixel is two thirds of what it was
+        assert np.allclose(np.diff(preset.positions, axis=0), 1.5 * np.diff(places, axis=0))
+        await data._open(Path("scan.npy"))
+        await until(lambda: not measuring.stated)
+        assert not any(field.value for field in panel._known)
+
+    asyncio.run(main())

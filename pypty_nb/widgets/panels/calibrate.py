@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +29,8 @@ _MINUS = re.compile(r"(?<!e)-(?=\d)")
 #: The radius that semi-angle and pixel size give, which is not the one measured.
 _SAID = {"px, disc radius": "px, disc radius stated"}
 _NOT_SHOWN = {"aberrations", "scan_size", "transform_axis_matrix", "data_pad"}
+#: What is stated here, by the keys of the experiment.
+_STATED = ("acc_voltage", "rez_pixel_size_mrad", "rez_pixel_size_A", "conv_semiangle_mrad", "defocus")
 
 
 class CalibratePanel:
@@ -56,21 +59,23 @@ class CalibratePanel:
                 heading('<b>Radial mean</b><br><span class="m s">counts against radius in px</span>', ""), self._curve.render(),
             ),
         )  # fmt: skip
-        self._value = unseen(
-            ipywidgets.Text(description="Detector pixel", continuous_update=False, placeholder="from the file")
-        )
+        self._voltage, self._value = _typed("Known kV", "from the file"), _typed("Detector pixel", "from the file")
         self._unit = unseen(ipywidgets.Dropdown(options=list(PIXEL_UNITS), description="Unit of the detector pixel"))
-        self._angle = unseen(ipywidgets.Text(description="Semi-angle", continuous_update=False, placeholder="from the file"))
+        self._angle, self._c10 = _typed("Semi-angle", "from the file"), _typed("Known C10", "measured")
         self._same, self._wrong, self._rows = heading("", "pn-table"), heading("", "pn-help"), heading("", "pn-table pn-facts")
         self._column = boxed(
             ipywidgets.VBox, "pn-formbody",
-            heading("Calibrate", "pn-title"), heading("Detector pixel size", "pn-h first"),
+            heading("Calibrate", "pn-title"), heading("What you know", "pn-h first"),
+            boxed(ipywidgets.HBox, "pn-pair pn-stated", heading("Voltage", "pn-l"), self._voltage, heading("kV", "m s")),
             boxed(ipywidgets.HBox, "pn-pair pn-stated", heading("Pixel size", "pn-l"), self._value, self._unit),
             boxed(ipywidgets.HBox, "pn-pair pn-stated", heading("Semi-angle", "pn-l"), self._angle, heading("mrad", "m s")),
+            boxed(ipywidgets.HBox, "pn-pair pn-stated", heading("C10", "pn-l"), self._c10, heading("Å", "m s")),
             self._wrong, self._same, *measuring.buttons(), self._rows,
         )  # fmt: skip
-        for field in (self._value, self._unit, self._angle):
+        self._known = (self._voltage, self._value, self._angle, self._c10)
+        for field in (*self._known, self._unit):
             field.observe(lambda _change: self._stated(), "value")
+        measuring.on_other_data(self._forget)
 
     def centre(self) -> ipywidgets.DOMWidget | None:
         """The mean pattern with the disc, and its fit."""
@@ -87,7 +92,7 @@ class CalibratePanel:
     def show(self, moment: Moment) -> None:
         """Show what has been measured, once it is new."""
         self._measuring.show(moment)
-        for field in (self._value, self._unit, self._angle):
+        for field in (*self._known, self._unit):
             field.disabled = moment.locked
         found, busy = self._measuring.found, self._measuring.busy
         if found is not self._drawn[0] or (found is None and busy != self._drawn[1]):
@@ -96,37 +101,41 @@ class CalibratePanel:
 
     # ---- what a person does
     def _stated(self) -> None:
-        """Take what is typed as stated, in the unit chosen."""
-        stated = self._measuring.stated
-        for name in ("rez_pixel_size_mrad", "rez_pixel_size_A", "conv_semiangle_mrad"):
-            stated.pop(name, None)
+        """Take what is typed as stated, in the unit chosen; where something cannot be, nothing is."""
         self._wrong.value = ""
+        for name in _STATED:
+            self._measuring.stated.pop(name, None)
         try:
-            angle, value = (_positive(field.value) for field in (self._angle, self._value))
+            voltage, value, angle = map(_positive, (self._voltage, self._value, self._angle))
+            stated = {"acc_voltage": voltage, "conv_semiangle_mrad": angle, "defocus": _number(self._c10)}
+            if value is not None:
+                mrad = self._geometry(angle, voltage).mrad(value, str(self._unit.value))
+                if mrad is None:
+                    raise ValueError("A disc radius needs the semi-angle, below.")
+                stated["rez_pixel_size_mrad"] = mrad
+                # both stated could contradict each other within what typing rounds off
+                if self._unit.value == "px, disc radius":
+                    stated["conv_semiangle_mrad"] = None
+                self._say(mrad, angle, voltage)
         except ValueError as error:
             self._wrong.value = f'<div class="err">{text.mark("err")} {text.escape(error)}</div>'
-            return
-        if angle is not None:
-            stated["conv_semiangle_mrad"] = angle
-        if value is not None:
-            mrad = self._geometry(angle).mrad(value, str(self._unit.value))
-            if mrad is None:
-                self._wrong.value = f'<div class="err">{text.mark("err")} A disc radius needs the semi-angle, below.</div>'
-                return
-            stated["rez_pixel_size_mrad"] = mrad
-            # both stated could contradict each other within what typing rounds off
-            if self._unit.value == "px, disc radius":
-                stated.pop("conv_semiangle_mrad", None)
-            self._say(mrad, angle)
+        else:
+            self._measuring.stated.update({name: known for name, known in stated.items() if known is not None})
 
-    def _geometry(self, angle: float | None) -> Geometry:
+    def _forget(self) -> None:
+        """What is known of one file is not known of another."""
+        for field in self._known:
+            field.value = ""
+
+    def _geometry(self, angle: float | None, voltage: float | None) -> Geometry:
         preset = self._page.workspace.preset
         found = self._measuring.found
         side = self._measuring.side
         binned = side // preset.data_bin * preset.upsample_pattern
         pad = found.values["data_pad"].value if found is not None else preset.data_pad
         stated = found.values.get("conv_semiangle_mrad") if found is not None else None
-        return Geometry(preset.acc_voltage, binned + 2 * pad, angle if angle is not None else stated and float(stated.value))
+        kilovolts = float(found.values["acc_voltage"].value) if found is not None else preset.acc_voltage
+        return Geometry(voltage or kilovolts, binned + 2 * pad, angle if angle is not None else stated and float(stated.value))
 
     # ---- showing
     def _draw(self) -> None:
@@ -149,15 +158,15 @@ class CalibratePanel:
         self._picture.overlay(Overlay(outline=circle, chosen=middle))
         self._fit.value = _fit_table(disc) + radii_in_words(found)
         self._curve.show(np.arange(len(disc.profile), dtype=float), disc.profile, (disc.radius,))
-        self._say(mrad, None)
+        self._say(mrad)
         self._rows.value = rows_table(
             [row for name, row in zip(found.values, found.rows(), strict=True) if name not in _NOT_SHOWN]
         )
 
-    def _say(self, mrad: float, angle: float | None) -> None:
+    def _say(self, mrad: float, angle: float | None = None, voltage: float | None = None) -> None:
         rows = "".join(
             f"<tr><td>{text.escape(_SAID.get(unit, unit))}</td><td><b>{text.number(value, 4)}</b></td></tr>"
-            for unit, value in self._geometry(angle).told(mrad).items()
+            for unit, value in self._geometry(angle, voltage).told(mrad).items()
         )
         self._same.value = f'<div class="m s">the same, in</div><table>{rows}</table>'
 
@@ -204,14 +213,28 @@ def radii_in_words(found: Calibration) -> str:
     )
 
 
-def _positive(typed: str) -> float | None:
+def _typed(name: str, empty: str) -> ipywidgets.Text:
+    """A field for something that is known, and what stands in it while it is not."""
+    return unseen(ipywidgets.Text(description=name, continuous_update=False, placeholder=empty))
+
+
+def _number(field: ipywidgets.Text) -> float | None:
     """The number typed, ``None`` for nothing."""
+    typed = str(field.value)
     if not typed.strip():
         return None
     try:
-        value = float(typed.replace(",", "."))
+        value = float(typed.replace(",", ".").replace(text.MINUS, "-"))
     except ValueError:
-        raise ValueError(f"Takes a number, got {typed!r:.40}.") from None
-    if not value > 0 or value == float("inf"):
-        raise ValueError(f"Must be above 0, got {typed!r:.40}.")
+        raise ValueError(f"{field.description}: takes a number, got {typed!r:.40}.") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{field.description}: must be finite, got {typed!r:.40}.")
+    return value
+
+
+def _positive(field: ipywidgets.Text) -> float | None:
+    """As `_number`, above 0."""
+    value = _number(field)
+    if value is not None and not value > 0:
+        raise ValueError(f"{field.description}: must be above 0, got {field.value!r:.40}.")
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -71,6 +71,7 @@ class Measuring:
         self._stale = True
         #: What was taken over by Accept, as a person reads it; "" where nothing was, or it was taken back.
         self._taken = ""
+        self._elsewhere: list[Callable[[], None]] = []
         page.workspace.preset.watch(lambda _names: setattr(self, "_stale", True))
 
     def buttons(self) -> tuple[ipywidgets.DOMWidget, ...]:
@@ -84,6 +85,10 @@ class Measuring:
         self._dress()
         return buttons.row, buttons.under_way, buttons.said
 
+    def on_other_data(self, listener: Callable[[], None]) -> None:
+        """Call `listener` where other data than before are looked at: what was stated of those is forgotten."""
+        self._elsewhere.append(listener)
+
     def show(self, moment: Moment) -> None:
         """Forget what was measured from other data."""
         dataset = moment.preset.dataset
@@ -94,6 +99,8 @@ class Measuring:
             self.found = self.maps = None
             self._taken = ""
             self.stated.clear()
+            for listener in self._elsewhere:
+                listener()
             self._say("" if any((moment.preset.data_path, moment.preset.dataset is not None)) else _NO_DATA)
         self._compare()
         self._locked = moment.locked or not (moment.preset.data_path or moment.preset.dataset is not None)
