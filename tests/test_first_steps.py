@@ -252,6 +252,10 @@ def test_what_is_known_stands_in_for_what_no_file_says(tmp_path: Path) -> None:
         panel._c10.value = "−250"
         assert measuring.stated == {"acc_voltage": 60.0, "rez_pixel_size_mrad": 1.5, "defocus": -250.0}
         await measuring.measure()
+        page.open_step(2)
+        orient = page._panels[2].panel
+        orient.show(page._moment())
+        assert "what the file and you state is taken" in orient._empty.value
         measuring.accept()
         preset = page.workspace.preset
         assert preset.acc_voltage == 60 and preset.extra_probe_defocus == -250

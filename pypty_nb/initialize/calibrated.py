@@ -77,8 +77,8 @@ def as_text(name: str, calibrated: Calibrated) -> tuple[str, str, str, str]:
         text = f"{len(value)}, one by one"
     elif isinstance(value, (tuple, list, np.ndarray)):
         numbers = np.asarray(value)
-        places = 4 if digits is None else max(digits, 0)
-        text = np.array2string(numbers, separator=", ", precision=places, suppress_small=True).replace("\n", "")
+        places, mode = (4, "maxprec") if digits is None else (max(digits, 0), "fixed")
+        text = np.array2string(numbers, separator=", ", precision=places, floatmode=mode, suppress_small=True).replace("\n", "")
     elif isinstance(value, float):
         text = f"{value:.6g}" if digits is None else _to_place(value, digits)
     else:

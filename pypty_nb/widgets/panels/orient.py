@@ -21,6 +21,10 @@ from pypty_nb.widgets.views.parts import unseen
 from pypty_nb.workspace.calibration import Orientations, orientations, reading_stated
 
 _EMPTY = "<div>Eight readings of the detector appear here once they are measured.<br>Press Measure at the right.</div>"
+_UNTOLD = (
+    "<div>How the scan lies to the detector is measured from whole patterns on a raster of 8 × 8 points or more.<br>"
+    "Here, what the file and you state is taken.</div>"
+)
 #: A rotation is rounded to this in its field.
 _SAME_DEG = 0.06
 
@@ -83,7 +87,8 @@ class OrientPanel:
         """Show what has been measured, once it is new."""
         self._measuring.show(moment)
         self._use_button.disabled = self._turn.disabled = moment.locked or not self._reading
-        self._empty.value = f"<div>{UNDER_WAY}</div>" if self._measuring.busy else _EMPTY
+        unread = _EMPTY if self._measuring.found is None else _UNTOLD
+        self._empty.value = f"<div>{UNDER_WAY}</div>" if self._measuring.busy else unread
         found = self._measuring.found
         if found is not self._drawn:
             self._drawn = found
