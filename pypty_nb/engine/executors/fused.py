@@ -194,7 +194,8 @@ class Fused:
         if "obj" in wanted:
             parts = self._slices(_total([work.of_planes for work in self._work]))
             planes = (parts[:, 0] + 1j * parts[:, 1]) * self._real(weight)
-            obj = np.ascontiguousarray(planes.T[..., None])
+            # in memory as the stages have it, and a checkpoint brings it back: slice by slice
+            obj = np.moveaxis(np.ascontiguousarray(planes.swapaxes(1, 2)), 0, 2)[..., None]
         if "probe" in wanted:
             first, last = self._plan.of_probes, self._plan.waves
             spectra = self._unpacked(_total([work.memory[first:last] for work in self._work]))
