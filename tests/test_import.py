@@ -191,7 +191,9 @@ def test_hot_and_dead_pixels_are_found_and_filled(tmp_path: Path) -> None:
     data[:, :, 9, 11] = 0
     done, out = made(tmp_path, data)
     assert set(done.bad_pixels.hot) == {(2, 3), (17, 20)} and done.bad_pixels.dead == ((9, 11),)
-    assert any("2 hot pixels replaced by the mean of their neighbours: (y 2, x 3), (y 17, x 20)" in note for note in done.notes)
+    assert any(
+        "2 hot pixels replaced by the mean of the pixels around: (y 2, x 3), (y 17, x 20)" in note for note in done.notes
+    )
     around = [clean[..., y, x] for y in (8, 9, 10) for x in (10, 11, 12) if (y, x) != (9, 11)]
     np.testing.assert_allclose(out[:, 9, 11], np.mean(around, axis=0).ravel(), rtol=1e-6)
     done, out = made(tmp_path, data, bad_pixels="zero")
@@ -290,7 +292,7 @@ def test_patterns_without_counts_are_named(tmp_path: Path) -> None:
     data = scan()
     data[2, 3] = data[5, 6] = 0
     done, _ = made(tmp_path, data)
-    assert done.empty == (17, 41) and "2 patterns hold no counts: 17, 41" in done.notes
+    assert done.empty == (17, 41) and "no counts in 2 patterns: 17, 41" in done.notes
     with pytest.raises(DataError, match="are all zero"):
         made(tmp_path, np.zeros((3, 3, 8, 8)))
     with pytest.raises(DataError, match="every pattern is zero after cropping"):
@@ -303,7 +305,7 @@ def test_a_last_row_that_is_not_complete_is_left_out(tmp_path: Path, missing: in
     done, out = made(tmp_path, data, scan_size=(6, 7), bad_pixels="keep")
     assert done.scan_size == (5, 7) and len(out) == 35
     assert done.notes[0].startswith(
-        f"{missing} patterns of the scan 6 × 7 are missing; its last, incomplete row of {7 - missing}"
+        f"the scan 6 × 7 lacks {missing} of its 42 patterns; its last, incomplete row of {7 - missing}"
     )
     np.testing.assert_array_equal(out, data[:35])
 
@@ -492,7 +494,7 @@ def test_import_and_info(tmp_path: Path, capsys: Any, monkeypatch: pytest.Monkey
     words = ["--bin", 2, "--drop-columns", "1,1", "--set", "conv_semiangle_mrad=21", "--comx", 0, "--comy", 0]
     code, out, err = run(capsys, monkeypatch, "import", source, target, *words)
     assert code == 0 and "30 × 10 × 12 (pattern, ky, kx)" in out and "21 mrad" in out and "user" in out
-    assert "2 fly-back columns of 7 were left out" in err
+    assert "fly-back left out: 2 of 7 columns" in err
     assert open_dataset(target).scan_shape == (6, 5)
     code, out, err = run(capsys, monkeypatch, "import", source, target)
     assert code == 0 and "is there and was left as it is" in err and "written" not in out

@@ -106,8 +106,8 @@ def test_a_missing_last_frame_and_fly_back(workspace: Workspace) -> None:
     wanted = Wanted(path, scan_size=(2, 5), drop_columns=(1, 0), bin=4)
     found = imported(workspace, wanted, lambda at, of: None, lambda: False)
     assert (found.shape, found.scan_size) == ((4, 64, 64), (1, 4))
-    assert "1 patterns of the scan 2 × 5 are missing" in found.notes[0]
-    assert "1 fly-back columns of 5 were left out" in found.notes[1]
+    assert "the scan 2 × 5 lacks 1 of its 10 patterns" in found.notes[0]
+    assert "fly-back left out: 1 of 5 columns" in found.notes[1]
     workspace.use_file(found.path)
     assert workspace.preset.scan_size == (1, 4)
     with pytest.raises(DataError, match="9 patterns"):
@@ -215,6 +215,6 @@ def test_the_form_asks_by_itself(workspace: Workspace) -> None:
         part._start.click()
         await until(lambda: page.workspace.preset.data_path.endswith("short_imported.h5") and not panel.reading)
         assert page.workspace.preset.scan_size == (2, 4)
-        await until(lambda: "1 patterns of the scan 3 × 4 are missing" in part._said.value)
+        await until(lambda: "the scan 3 × 4 lacks 1 of its 12 patterns" in part._said.value)
 
     asyncio.run(main())

@@ -17,6 +17,10 @@ from pypty_nb.params.fields import AXES
 _LAYOUTS = {2: ("pattern", "detector"), 3: ("pattern", "ky", "kx"), 4: ("scan_y", "scan_x", "ky", "kx")}
 
 
+#: What is the matter with a file whose bytes make no sense, and what to do.
+DAMAGED = "it is damaged or not complete; copy it again from where it was measured"
+
+
 class DataError(ValueError):
     """Measurements that cannot be used: which file or array, what is wrong with it, what to do."""
 
@@ -162,7 +166,9 @@ class SourceDataset:
             raise
         except Exception as error:  # what libraries raise on a file damaged or gone cannot be foreseen; it is told
             place = f"patterns {indices[0]} to {indices[-1]}"
-            raise DataError(f"{self.name}: {place} cannot be read: {one_line(error)}") from error
+            raise DataError(
+                f"{self.name}: {place} cannot be read ({one_line(error)}): the file is damaged, or no longer there"
+            ) from error
 
     def _read(self, indices: np.ndarray) -> np.ndarray:
         places, ranks = self._places(indices), slice(None)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pypty_nb.data.dataset import DataError, SourceDataset, Stated
+from pypty_nb.data.dataset import DAMAGED, DataError, SourceDataset, Stated
 from pypty_nb.data.metadata import Facts
 
 
@@ -103,4 +103,4 @@ def check_size(path: Path, needed: int) -> None:
     """Raise a `DataError` where the file has fewer than `needed` bytes."""
     found = path.stat().st_size
     if found < needed:
-        raise DataError(f"{path}: is cut short: its header speaks of {needed} bytes, it has {found}")
+        raise DataError(f"{path}: is cut short: its header speaks of {needed} bytes, it has {found}: {DAMAGED}")

@@ -11,6 +11,8 @@ import scipy.ndimage as ndi
 
 from pypty_nb.data import DataError
 
+#: What to do where there is nothing in the patterns.
+NO_COUNTS = "see whether these are the patterns that are meant, and whether the beam was on"
 _DIRECTIONS = 360
 _STEP_PX = 0.25
 #: Directions whose edge lies further than this many robust deviations off the ellipse see a beam stop, not the aperture.
@@ -74,7 +76,7 @@ def fit_disc(mean_pattern: np.ndarray, threshold: float = 0.5) -> Disc:
     if not 0 < threshold < 1:
         raise DataError(f"bright_threshold: must be above 0 and below 1, got {threshold!r}")
     if not np.isfinite(mean_pattern).all() or not (mean_pattern > 0).any():
-        raise DataError("mean pattern: holds no counts, or NaN; no disc can be found in it")
+        raise DataError(f"mean pattern: holds no counts, or NaN; no disc can be found in it; {NO_COUNTS}")
     clean = without_hot_pixels(mean_pattern)
     inside = float(np.median(clean[clean >= 0.5 * np.percentile(clean, 99)]))
     around = float(np.percentile(clean, 5))

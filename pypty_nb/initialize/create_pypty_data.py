@@ -18,6 +18,7 @@ from pypty_nb.data import DataError, Dataset, open_dataset
 from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.data.metadata import KEYS, Found, Metadata, as_number
 from pypty_nb.files import atomic
+from pypty_nb.initialize.aperture import NO_COUNTS
 from pypty_nb.initialize.bad_pixels import (
     BLOCK_BYTES,
     BadPixels,
@@ -36,7 +37,7 @@ from pypty_nb.params import ParameterError
 
 #: What may become of bad pixels, and the words for it.
 _BAD_PIXELS = {
-    "interpolate": "replaced by the mean of their neighbours",
+    "interpolate": "replaced by the mean of the pixels around",
     "mask": "marked, for reconstructions to leave out",
     "zero": "set to zero",
     "keep": "kept",
@@ -195,7 +196,7 @@ def create_pypty_data(
     order = scan_order(source, scan_size, drop_columns, (flip_y, flip_x))
     statistics = pixel_statistics(source, spread(order.indices, comcalc_len))
     if not statistics.total.any():
-        raise DataError(f"{source.name}: {statistics.count} patterns spread over the scan are all zero")
+        raise DataError(f"{source.name}: {statistics.count} patterns spread over the scan are all zero; {NO_COUNTS}")
     good = source.metadata.get("mask")
     found = find_bad_pixels(statistics, None if good is None else good.value)
     pixels = BadPixels() if bad_pixels == "keep" else found
@@ -252,7 +253,7 @@ class _Writer:
                 hdf5.write_metadata(file, target, metadata)
                 target.attrs["made_from"] = Path(self._source.name).name
             if len(self.empty) == count:
-                raise DataError(f"{self._source.name}: every pattern is zero after cropping and cutting")
+                raise DataError(f"{self._source.name}: every pattern is zero after cropping and cutting; crop less")
         return self
 
     def _block(self, start: int, end: int) -> np.ndarray:
@@ -402,7 +403,8 @@ def _notes(recipe: Recipe, pixels: BadPixels, how: str, done: _Writer, centre: B
     if done.negative:
         notes.append(f"{done.negative} negative counts set to zero")
     if done.empty:
-        notes.append(f"{len(done.empty)} patterns hold no counts: {listed([str(index) for index in done.empty])}")
+        patterns = f"{len(done.empty)} pattern{'s' * (len(done.empty) > 1)}"
+        notes.append(f"no counts in {patterns}: {listed([str(index) for index in done.empty])}")
     if centre is not None and centre.no_disc:
         notes.append(f"{centre.how} is taken for the beam's, where it is not give comx and comy: {centre.no_disc}")
     if any(recipe.shift):

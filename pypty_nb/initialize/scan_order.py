@@ -86,15 +86,15 @@ def scan_order(
     if incomplete:
         # an acquisition that was stopped, or lost its last frames
         notes.append(
-            f"{rows * columns - count} patterns of the scan {rows} × {columns} are missing; its last, incomplete row "
-            f"of {count - (rows - 1) * columns} was left out"
+            f"the scan {rows} × {columns} lacks {rows * columns - count} of its {rows * columns} patterns; its last, "
+            f"incomplete row of {count - (rows - 1) * columns} was left out"
         )
         rows -= 1
     if columns - start - end < 1:
         raise ParameterError(f"drop_columns: {start} + {end} of {columns} columns leave none")
     grid = np.arange(rows * columns).reshape(rows, columns)[:, start : columns - end]
     if start or end:
-        notes.append(f"{start + end} fly-back columns of {columns} were left out")
+        notes.append(f"fly-back left out: {start + end} of {columns} columns")
     grid = grid[:: -1 if flips[0] else 1, :: -1 if flips[1] else 1]
     return ScanOrder(grid.ravel(), (grid.shape[0], grid.shape[1]), source, any(flips), tuple(notes), columns)
 

@@ -17,7 +17,7 @@ from types import ModuleType
 
 from numpy.typing import DTypeLike
 
-from pypty_nb.data.dataset import DataError, SourceDataset, Stated, one_line
+from pypty_nb.data.dataset import DAMAGED, DataError, SourceDataset, Stated, one_line
 
 
 class NoSuchData(DataError):
@@ -73,6 +73,8 @@ def open_dataset(
         signals,
     )
     reader = _reader(path, stated)
+    if path.is_file() and path.stat().st_size == 0:
+        raise DataError(f"{path}: is empty, 0 bytes: {DAMAGED}")
     try:
         return reader.open_file(path, stated)
     except DataError:
@@ -86,7 +88,7 @@ def open_dataset(
             f"install it with: pip install --upgrade {package}"
         ) from error
     except Exception as error:  # what parsers raise on damaged bytes cannot be foreseen; it is told
-        raise DataError(f"{path}: cannot be read as {reader.FORMAT}: {one_line(error)}") from error
+        raise DataError(f"{path}: cannot be read as {reader.FORMAT} ({one_line(error)}): {DAMAGED}") from error
 
 
 def formats() -> dict[str, tuple[str, ...]]:

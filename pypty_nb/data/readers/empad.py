@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from pypty_nb.data.dataset import DataError, Dataset, Stated
+from pypty_nb.data.dataset import DAMAGED, DataError, Dataset, Stated
 from pypty_nb.data.metadata import Facts
 from pypty_nb.data.rosetta import check_size, open_signals
 
@@ -46,13 +46,13 @@ def _raw(path: Path) -> Path:
         # expat expands no entity from outside the file, and refuses those that grow
         named = ElementTree.parse(path).find("raw_file")
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise DataError(f"{path}: cannot be read as XML: {error}") from error
+        raise DataError(f"{path}: cannot be read as XML ({error}): {DAMAGED}") from error
     name = named.get("filename") if named is not None else None
     if not name:
         raise DataError(f"{path}: is no description of an EMPAD scan: it names no raw_file")
     raw = path.parent / _last(name)
     if not raw.is_file():
-        raise DataError(f"{path}: its patterns are in {raw.name}, which is not beside it")
+        raise DataError(f"{path}: its patterns are in {raw.name}, which is not beside it; copy both")
     return raw
 
 

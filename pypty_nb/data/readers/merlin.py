@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from pypty_nb.data.dataset import DataError, Dataset, SourceDataset, Stated
+from pypty_nb.data.dataset import DAMAGED, DataError, Dataset, SourceDataset, Stated
 from pypty_nb.data.mapped import MappedFile
 from pypty_nb.data.metadata import Facts
 
 FORMAT = "Merlin"
 ENDINGS = (".mib",)
+#: Bytes in which all that is read of a header stands, and the longest ones end.
+_LONGEST = 768
 _TYPES = {"U08": "u1", "U16": ">u2", "U32": ">u4"}
 
 
@@ -53,15 +55,17 @@ def parts(path: Path) -> tuple[Path]:
 
 def _header(path: Path) -> _Header:
     with path.open("rb") as file:
-        start = file.read(768)
+        start = file.read(_LONGEST)
     if start[:3] != b"MQ1":
         raise DataError(f"{path}: cannot be read as .mib: a frame starts with 'MQ1', this file with {start[:3]!r}")
     try:
         size = int(start[:20].split(b",")[2])
+        if len(start) < min(size, _LONGEST):
+            raise ValueError(f"it ends after {len(start)} of {size} bytes")
         fields = start[:size].decode("latin1").rstrip("\0 ,").split(",")
         header = _Header(size, (int(fields[5]), int(fields[4])), fields[6], fields[7].strip(), fields[-1].strip())
     except (ValueError, IndexError) as error:
-        raise DataError(f"{path}: cannot be read as .mib: its first header is damaged: {error}") from error
+        raise DataError(f"{path}: cannot be read as .mib: its first header is damaged ({error}); copy it again") from error
     if header.size < 128 or min(header.shape) < 1 or header.kind not in (*_TYPES, "R64"):
         raise DataError(f"{path}: cannot be read as .mib: its first header states frames of {header.shape} {header.kind!r}")
     return header
@@ -71,7 +75,9 @@ def _frames(path: Path, header: _Header, dtype: str, shape: tuple[int, ...]) -> 
     record = np.dtype([("header", "V", header.size), ("data", dtype, shape)])
     whole, rest = divmod(path.stat().st_size, record.itemsize)
     if whole == 0 or rest:
-        raise DataError(f"{path}: is cut short: {whole} whole frames of {record.itemsize} bytes and {rest} bytes of another")
+        raise DataError(
+            f"{path}: is cut short: {whole} whole frames of {record.itemsize} bytes and {rest} bytes of another: {DAMAGED}"
+        )
     return MappedFile(path, record, (whole,))
 
 
