@@ -22,6 +22,7 @@ from pypty_nb.params import FIELDS, ParameterError, Preset, Schedule, UnknownPar
 from pypty_nb.params.storage import INLINE_NUMBERS
 from pypty_nb.params.tables.aliases import ALIASES
 
+SLOW = os.environ.get("PYPTY_NB_SLOW") == "1"
 DEEP: list[Any] = []
 for _ in range(5000):
     DEEP = [DEEP]
@@ -650,7 +651,7 @@ presets = st.dictionaries(names, st.one_of(nested, nested, shaped), max_size=5)
 
 
 @example({"dataset": (0, np.ma.masked)})
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10_000 if SLOW else 1_500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(presets)
 def test_whatever_is_given_is_accepted_or_refused_in_words(values: dict[Any, Any]) -> None:
     began = time.process_time()
