@@ -139,11 +139,36 @@ def test_the_pixel_follows_from_the_semi_angle() -> None:
         ({"acc_voltage": None}, "acc_voltage"),
         ({"scan_step_A": None}, "scan_step_A.*fov_nm"),
         ({"rez_pixel_size_mrad": None}, "conv_semiangle_mrad"),
+        ({"acc_voltage": 3e5}, r"acc_voltage: 3e\+05 kV \(as you state\) is more than any microscope has; give it in kV"),
     ],
 )
 def test_what_contradicts_itself_or_is_missing_is_named(change: dict[str, object], said: str) -> None:
     with pytest.raises(ParameterError, match=said):
         calibrate_experiment(FAST | {"dataset": scanned(SETTING)} | change)
+
+
+def test_a_scan_of_a_few_rows_tells_neither_rotation_nor_c10() -> None:
+    line = STATED | {"dataset": scanned(SETTING)[:3]}
+    with pytest.raises(OrientationError, match=r"a scan of 3 × 24 points, which would have to be 4 each way.*PLRotation_deg"):
+        calibrate_experiment(line)
+    with pytest.raises(ParameterError, match=r"defocus: C10 cannot be measured in a scan of 3 × 24 points.*0 for a focused"):
+        calibrate_experiment(FAST | line | {"defocus": None})
+    assert calibrate_experiment(FAST | line).preset.extra_probe_defocus == -40_000
+
+
+def test_a_pixel_of_another_unit_is_pointed_out() -> None:
+    said = calibrate_experiment(FAST | {"dataset": scanned(SETTING), "rez_pixel_size_mrad": 1e3 * PIXEL_MRAD}).warnings
+    assert any("wider than beams are; check which unit" in warning for warning in said)
+
+
+def test_what_lies_behind_a_beam_stop_is_pointed_out() -> None:
+    patterns = scanned(SETTING).copy()
+    assert not calibrate_experiment(FAST | {"dataset": patterns}).warnings
+    patterns[..., 22:27, :25] = 0
+    (said,) = [text for text in calibrate_experiment(FAST | {"dataset": patterns}).warnings if "beam stop" in text]
+    # five rows, from the middle to 0.8 of the radius
+    count = int(said.split()[1])
+    assert said.startswith("bad_pixels: ") and 40 <= count <= 50
 
 
 def test_patterns_in_one_row_need_a_scan_size() -> None:

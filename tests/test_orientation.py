@@ -124,6 +124,20 @@ def test_a_stated_rotation_that_the_shadows_deny_is_pointed_out() -> None:
     assert any("PLRotation_deg: 37° (as you state), but shadow images tell 1" in warning for warning in found.warnings)
 
 
+def test_stated_axes_that_mirror_the_scan_are_pointed_out() -> None:
+    given = STATED | {"dataset": scanned(Setting("flip x", 17.0, -40_000.0)), "defocus": -40_000.0}
+    said = "transform_axis_matrix: as you state, but shadow images tell that the scan is mirrored: flip x at 1"
+    assert any(said in warning for warning in calibrate_experiment(given | {"transform_axis_matrix": np.eye(2)}).warnings)
+    assert not calibrate_experiment(given | {"transform_axis_matrix": READINGS["flip y"]}).warnings
+
+
+def test_a_sign_of_c10_that_the_dark_field_denies_is_pointed_out() -> None:
+    given = STATED | {"dataset": scanned(Setting("flip x", 17.0, -20_000.0))}
+    (said,) = calibrate_experiment(given | {"defocus": 20_000.0}).warnings
+    assert said.startswith("defocus: with C10 20000 Å (as you state)") and said.endswith("check the sign")
+    assert not calibrate_experiment(given | {"defocus": -20_000.0}).warnings
+
+
 def test_candidates_for_the_page() -> None:
     maps, _ = looked_at(Setting("flip y", 17.0, 0.0))
     candidates = orientation_candidates(maps, 17.0)

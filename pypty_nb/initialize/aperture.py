@@ -14,6 +14,8 @@ from pypty_nb.data import DataError
 #: What to do where there is nothing in the patterns.
 NO_COUNTS = "see whether these are the patterns that are meant, and whether the beam was on"
 _DIRECTIONS = 360
+#: A pixel within this share of the radius, with less than this share of the counts at the edge, lies in a shadow.
+_WELL_INSIDE, _DARK = 0.8, 0.1
 _STEP_PX = 0.25
 #: Directions whose edge lies further than this many robust deviations off the ellipse see a beam stop, not the aperture.
 _OUTLIER = 3.0
@@ -60,6 +62,12 @@ def disc_mask(shape: tuple[int, int], centre: tuple[float, float], radius: float
     """1 where a pixel's centre lies within `radius` (px) of `centre` ([y, x], px), else 0; (ky, kx) float64."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     return (np.hypot(y - centre[0], x - centre[1]) <= radius).astype(np.float64)
+
+
+def hidden(mean_pattern: np.ndarray, disc: Disc) -> np.ndarray:
+    """True where a pixel well inside the disc has hardly any of its counts, (ky, kx)."""
+    inside = disc_mask(mean_pattern.shape, disc.centre, _WELL_INSIDE * disc.radius) > 0
+    return inside & (mean_pattern < _DARK * disc.level)
 
 
 def fit_disc(mean_pattern: np.ndarray, threshold: float = 0.5) -> Disc:

@@ -11,16 +11,22 @@ import numpy as np
 
 from pypty_nb.data import Dataset
 from pypty_nb.data.preprocess import bad_mask
-from pypty_nb.initialize.aperture import Disc, disc_of_mask, fit_disc
+from pypty_nb.initialize.aperture import Disc, disc_of_mask, fit_disc, hidden
 from pypty_nb.initialize.bad_pixels import bad_pixels_of
 from pypty_nb.initialize.calibrated import QUANTITIES, Calibrated, about, as_text
-from pypty_nb.initialize.contradicted import ROTATION_TOLERANCE_DEG, contradicted_focus, contradicted_rotation
+from pypty_nb.initialize.contradicted import (
+    ROTATION_TOLERANCE_DEG,
+    contradicted_axes,
+    contradicted_focus,
+    contradicted_rotation,
+    contradicted_sign,
+)  # fmt: skip
 from pypty_nb.initialize.defocus import Focus, estimate_focus
 from pypty_nb.initialize.detector_pixel import agree, detector_pixel
 from pypty_nb.initialize.experiment import AUTO, Experiment
 from pypty_nb.initialize.faults import mean_and_faults
 from pypty_nb.initialize.measurement import Flipped, Repaired, open_measurement
-from pypty_nb.initialize.orientation import Orientation, OrientationError, find_orientation, turned
+from pypty_nb.initialize.orientation import FEWEST, Orientation, OrientationError, dark_field_score, find_orientation, turned
 from pypty_nb.initialize.preset_values import preset_values
 from pypty_nb.initialize.scan import Scan
 from pypty_nb.initialize.scan_grid import READINGS, rotation_of, scan_matrix
@@ -37,6 +43,8 @@ from pypty_nb.physics.units import electron_wavelength
 STAGES = {"bad pixels": 1, "mean pattern": 2, "survey": 3, "shadows": 6, "trial": 4}
 #: A nominal C10 that differs by more than this share from the measured one is pointed out; one within this gives its sign.
 _FOCUS_TOLERANCE, _FOCUS_ABOUT = 0.1, 0.5
+#: So many dark pixels in the disc are a beam stop, or a gap of the detector.
+_STOP = 4
 #: Scan points each way that tell whether what is stated is right.
 _LEAST = 8
 
@@ -239,6 +247,12 @@ class _Session:
                 "measured",
                 f"edge of the mean pattern at {threshold:g} of its height",
             )
+        dark = int(hidden(pattern, disc).sum())
+        if dark >= _STOP:
+            self.warnings.append(
+                f"bad_pixels: {dark} pixels well inside the bright-field disc hold next to no counts, as behind a beam stop; "
+                "unless the beam itself is dark there, leave them out with bad_pixels, or they count as measured"
+            )
         self.values["centre"] = Calibrated(disc.centre, tag, how, disc.centre_uncertainty)
         self.values["radius"] = Calibrated(disc.radius, tag, how, disc.radius_uncertainty)
         return disc
@@ -338,6 +352,11 @@ class _Session:
             raise ParameterError(
                 f"defocus: C10 is measured on a raster only, {where} with one step; give it in Å, 0 for a focused beam"
             )
+        elif min(size := self.values["scan_size"].value) < FEWEST:
+            raise ParameterError(
+                f"defocus: C10 cannot be measured in a scan of {size[0]} × {size[1]} points, which would have to be {FEWEST} "
+                "each way at least; give it in Å, 0 for a focused beam"
+            )
         else:
             self.values["defocus"] = self._measured_focus(disc)
 
@@ -371,21 +390,26 @@ class _Session:
         said, c10 = self.statements.of("PLRotation_deg"), self._stated_c10()
         if said is not None and said.value == AUTO:
             said = self.statements.of_files("PLRotation_deg")
-        if (said is None and c10 is None) or not self._raster or min(self.values["scan_size"].value) < _LEAST:
+        axes = self.given.transform_axis_matrix
+        stated = [thing for thing in (said, c10, axes) if thing is not None]
+        if not stated or not self._raster or min(self.values["scan_size"].value) < _LEAST:
             return
         maps, shadows = self._looked_at(disc)
         try:
-            found = self.orientation or find_orientation(maps, shadows)
+            found = self.orientation if self.orientation is not None and axes is None else find_orientation(maps, shadows)
         except OrientationError:
             return
-        other = None
+        turn = np.eye(2) if axes is None else _turn_of(axes)
         if said is not None:
-            axes = self.given.transform_axis_matrix
-            other = contradicted_rotation(said, np.eye(2) if axes is None else _turn_of(axes), found)
+            other = contradicted_rotation(said, turn, found)
+        else:
+            other = None if axes is None else contradicted_axes(turn, found)
         if c10 is not None and shadows.clear:
             # in an orientation that is wrong, only how large C10 is can be told
             focus = self._focus_as(shadows, found.matrix if other else self.matrix)
             self.warnings.extend(contradicted_focus(c10, focus, signed=not other))
+            score = 0.0 if other or not c10.value else dark_field_score(maps, self.matrix)
+            self.warnings.extend(contradicted_sign(c10, score))
         self.warnings.extend([other] if other else [])
 
     def _settle(self, trial: Trial, disc: Disc) -> None:

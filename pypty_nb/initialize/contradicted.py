@@ -6,7 +6,7 @@ import numpy as np
 
 from pypty_nb.initialize.calibrated import Calibrated
 from pypty_nb.initialize.defocus import Focus
-from pypty_nb.initialize.orientation import Orientation
+from pypty_nb.initialize.orientation import SETTLED, Orientation
 from pypty_nb.initialize.scan_grid import rotation_of, scan_matrix
 
 #: What is stated may differ by this, and by three standard deviations of what is measured.
@@ -42,3 +42,24 @@ def contradicted_focus(stated: Calibrated, focus: Focus, *, signed: bool) -> lis
         f"defocus: C10 {said:.5g} Å ({stated.source}), but the shadow images tell {told} ± {focus.uncertainty:.2g} Å; "
         "check which is right"
     ]
+
+
+def contradicted_sign(stated: Calibrated, score: float) -> list[str]:
+    """A sentence where the dark field, by its `score` in the orientation taken, is against the sign of the C10 stated."""
+    if score > -SETTLED:
+        return []
+    return [
+        f"defocus: with C10 {float(stated.value):.5g} Å ({stated.source}) and the scan lying as it then does, what scatters "
+        f"beyond the disc holds the phase back, where dense matter would advance it ({-score:.0f} standard deviations); check "
+        "the sign"
+    ]
+
+
+def contradicted_axes(axes: np.ndarray, found: Orientation) -> str | None:
+    """A sentence where a scan with the orthogonal matrix `axes` is mirrored against one that lies as `found`."""
+    if np.linalg.det(found.matrix @ axes) > 0:
+        return None
+    return (
+        f"transform_axis_matrix: as you state, but {found.source} tell that the scan is mirrored: {found.reading} at "
+        f"{found.rotation_deg:.1f}°; leave transform_axis_matrix out"
+    )

@@ -11,6 +11,8 @@ from pypty_nb.params import ParameterError
 
 #: Two statements of one thing may differ by this share.
 TOLERANCE = 0.02
+#: No beam converges from a wider angle, mrad.
+_WIDEST_MRAD = 150.0
 
 
 class PixelSize(NamedTuple):
@@ -76,6 +78,12 @@ def agree(a: float, b: float, tolerance: float = TOLERANCE) -> bool:
 
 def _disagreements(stated: list[Calibrated], measured: Calibrated | None, angle: Calibrated | None, disc: Disc) -> list[str]:
     warnings: list[str] = []
+    size, source = (float(stated[0].value), stated[0].source or stated[0].tag) if stated and angle is None else (0.0, "")
+    if disc.radius * size > _WIDEST_MRAD:
+        warnings.append(
+            f"conv_semiangle_mrad: a detector pixel of {size:.4g} mrad ({source}) makes the disc's radius "
+            f"{disc.radius * size:.4g} mrad, wider than beams are; check which unit it is in"
+        )
     if len(stated) == 2 and not agree(float(stated[0].value), float(stated[1].value)):
         what = " and ".join(f"{float(found.value):.5g} mrad ({found.source or found.tag})" for found in stated)
         warnings += contradiction(f"the detector's pixel is {what}", fatal=all(found.tag == "user" for found in stated))

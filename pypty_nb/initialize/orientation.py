@@ -26,6 +26,8 @@ SETTLED = 4.0
 #: Frequencies of the maps that take part, cycles per scan point: drift below, noise above.
 _BAND = (0.02, 0.3)
 _PARTS = 16
+#: Scan points each way below which there is nothing to tell it from, nor C10.
+FEWEST = 4
 #: What shadow images are off by where noise is no matter, as found on simulated scans.
 _SYSTEMATIC_DEG = 0.5
 
@@ -147,6 +149,12 @@ def find_orientation(maps: ScanMaps, shadows: Shadows, *, axes: np.ndarray | Non
     OrientationError
         Where neither shadow images nor centre of mass tell it.
     """
+    if min(maps.scan_size) < FEWEST:
+        rows, columns = maps.scan_size
+        raise OrientationError(
+            f"PLRotation_deg: the rotation cannot be told from a scan of {rows} × {columns} points, which would have to be "
+            f"{FEWEST} each way at least. Give PLRotation_deg and transform_axis_matrix"
+        )
     fits = [(*_from_shadows(shadows, axes), "shadow images")] if shadows.clear else []
     try:
         fits.append((*_from_centre_of_mass(maps, axes), "centre of mass"))

@@ -16,6 +16,8 @@ from pypty_nb.initialize.experiment import Experiment
 from pypty_nb.params import ParameterError
 from pypty_nb.physics.units import electron_kilovolts
 
+#: No microscope accelerates by more, kV; a larger number is one of volts.
+_MOST_KILOVOLTS = 5000.0
 #: What may be said more than once, and means the same whoever says it.
 _COMPARED = ("acc_voltage", "scan_step_A", "fov_nm", "rez_pixel_size_mrad", "rez_pixel_size_A", "conv_semiangle_mrad")
 
@@ -46,8 +48,19 @@ class Statements:
         return next((found for found in self._all(name) if found.tag == "file"), None)
 
     def voltage(self) -> Calibrated | None:
-        """The acceleration voltage, kV; of photons, that at which electrons have their wavelength."""
-        return self.of("acc_voltage") or self._of_photons()
+        """The acceleration voltage, kV; of photons, that at which electrons have their wavelength.
+
+        Raises
+        ------
+        ParameterError
+            Where it is more than there is.
+        """
+        found = self.of("acc_voltage") or self._of_photons()
+        if found is not None and float(found.value) > _MOST_KILOVOLTS:
+            raise ParameterError(
+                f"acc_voltage: {_said('acc_voltage', found)} is more than any microscope has; give it in kV, such as 300"
+            )
+        return found
 
     def contradictions(self) -> list[str]:
         """A sentence for everything that two say differently."""
