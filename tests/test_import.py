@@ -520,6 +520,10 @@ def test_import_of_plain_numbers(tmp_path: Path, capsys: Any, monkeypatch: pytes
         (["info", "."], "✕ . is a folder, not a file of patterns"),
         (["info", "scan.dat"], "✕ no reader for 'scan.dat'; files may end in"),
         (["import", "nowhere.h5", "out.h5"], "✕ there is no file nowhere.h5"),
+        (
+            ["setup", "gone.npy", "scan.json"],
+            "✕ scan.json: its arrays go to scan.h5 beside it, which is there with something else",
+        ),
         (["setup", "scan.dat", "out.json"], "✕ no reader for 'scan.dat'; files may end in"),
         (["info", "scan.h5", "--scan-size", "a,b"], "'a,b' is no list of whole numbers"),
         (["import", "scan.h5", "out.png"], "does not end in .h5"),

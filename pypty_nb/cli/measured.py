@@ -116,7 +116,10 @@ def setup(
 ) -> None:
     """Calibrate a preset to a file: disc, pixel size, orientation, C10, positions."""
     from pypty_nb.initialize import calibrate_experiment
+    from pypty_nb.params.storage import check_place
 
+    # not only when all is found
+    check_place(out)
     given = {"data_path": str(data.resolve()), **({} if voltage is None else {"acc_voltage": voltage}), **assignments(facts)}
     with bar("calibrating", "") as update:
         found = calibrate_experiment(given, Preset.named(start), progress=update)

@@ -27,25 +27,28 @@ _MAX_BYTES = 16 * 2**20
 _HOLDS = "arrays of a preset"
 
 
+def check_place(path: Path) -> None:
+    """Raise a `ParameterError` where a preset with arrays cannot be written to `path`."""
+    beside = _beside(path)
+    if beside.exists() and not _holds_arrays(beside):
+        raise ParameterError(
+            f"{path}: its arrays go to {beside.name} beside it, which is there with something else in it; "
+            "give the preset another name"
+        )
+
+
 def write(path: Path, values: Mapping[str, Any], *, about: str = "") -> Path:
     """Write `values` (as `Preset.to_dict` gives them) to `path` and its ``.h5``; each file atomically."""
-    beside = path.with_suffix(".h5")
-    if beside == path:
-        raise ParameterError(f"{path}: a preset's JSON cannot end in .h5, which is for its arrays; call it {path.stem}.json")
+    beside = _beside(path)
     text, arrays = as_text(values, beside.name, about=about)
-    foreign = beside.exists() and not _holds_arrays(beside)
     if arrays:
-        if foreign:
-            raise ParameterError(
-                f"{path}: its arrays go to {beside.name} beside it, which is there with something else in it; "
-                "give the preset another name"
-            )
+        check_place(path)
         with atomic(beside) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["holds"] = _HOLDS
             for name, array in arrays.items():
                 file.create_dataset(name, data=array)
     write_text(path, text)
-    if not arrays and not foreign:
+    if not arrays and beside.exists() and _holds_arrays(beside):
         beside.unlink(missing_ok=True)
     return path
 
@@ -69,6 +72,14 @@ def as_text(values: Mapping[str, Any], beside: str, *, about: str = "") -> tuple
         else:
             plain[name] = _plain(value)
     return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n", arrays
+
+
+def _beside(path: Path) -> Path:
+    """The file of the arrays of a preset at `path`."""
+    beside = path.with_suffix(".h5")
+    if beside == path:
+        raise ParameterError(f"{path}: a preset's JSON cannot end in .h5, which is for its arrays; call it {path.stem}.json")
+    return beside
 
 
 def _holds_arrays(path: Path) -> bool:
