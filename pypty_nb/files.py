@@ -7,9 +7,12 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
+
+import h5py
 
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}(\.\w+)?")
 
@@ -38,6 +41,68 @@ def atomic(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Pa
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def atomic_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """Give a new HDF5 file to fill; it is at `path` once the block ends well, as with `atomic`.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written, of a full disk too.
+    """
+    with atomic(path) as temporary, temporary.open("r+b", buffering=0) as raw, h5py.File(_Sink(raw), "w") as file:
+        yield file
+        # what is still kept back is written here, where a failure can be raised
+        file.flush()
+
+
+class _Sink:
+    """What HDF5 writes a file through.
+
+    Closing a file that it cannot write to its end crashes HDF5, and the process with it. So the first write that fails raises,
+    and those that follow go nowhere.
+    """
+
+    def __init__(self, raw: BinaryIO):
+        self._raw, self._failed = raw, False
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data).cast("B")
+        length = len(rest)
+        while len(rest) and not self._failed:
+            rest = rest[self._kept(self._raw.write, rest) :]
+        return length
+
+    def truncate(self, size: int | None = None) -> int:
+        return self._kept(self._raw.truncate, size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._raw.tell()
+
+    # by this one and `seek` h5py knows a file
+    def read(self, size: int = -1) -> bytes:
+        return self._raw.read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        return self._raw.readinto(buffer)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def flush(self) -> None:
+        pass
+
+    def _kept(self, write: Callable[[Any], int], given: Any) -> int:
+        """Carry out one write, unless one has failed."""
+        if self._failed:
+            return 0
+        try:
+            return write(given)
+        except OSError:
+            self._failed = True
+            raise
 
 
 def require_writable(path: str | os.PathLike[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
 import random
 import shutil
 import signal
@@ -439,6 +440,28 @@ def test_an_atomic_write_gives_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("")
     write_text(tmp_path / "atomic", "")
     assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits the size of files as POSIX does")
+def test_an_hdf5_file_that_finds_no_room_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    """HDF5 itself crashes the process, once it cannot write what it kept back to the end."""
+    code = (
+        "import resource, sys, numpy as np; from pypty_nb.files import atomic_hdf5\n"
+        "def write(most):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))\n"
+        "    try:\n"
+        "        with atomic_hdf5(sys.argv[1]) as file:\n"
+        "            for i in range(20): file.create_group(f'g{i}')['a'] = np.arange(30)\n"
+        "            file['long'] = np.arange(3000)\n"
+        "    except OSError as error:\n"
+        "        return error.strerror\n"
+        "print({write(most) for most in range(0, 40_000, 1500)}, write(1_000_000))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.h5")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{'File too large'} None\n", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert len(file) == 21 and np.array_equal(np.asarray(file["long"]), np.arange(3000))
 
 
 @pytest.mark.parametrize("existed", [True, False])

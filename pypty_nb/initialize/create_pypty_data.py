@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -17,7 +16,7 @@ import pypty_nb.data.hdf5 as hdf5
 from pypty_nb.data import DataError, Dataset, open_dataset
 from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.data.metadata import KEYS, Found, Metadata, as_number
-from pypty_nb.files import atomic
+from pypty_nb.files import atomic_hdf5
 from pypty_nb.initialize.aperture import NO_COUNTS
 from pypty_nb.initialize.bad_pixels import (
     BLOCK_BYTES,
@@ -243,15 +242,14 @@ class _Writer:
             raise DataError(f"{path}: needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free there; choose another folder")
         count = self.shape[0]
         step = max(1, BLOCK_BYTES // (8 * int(np.prod(self._source.shape[1:]))))
-        with atomic(path) as temporary:
-            with h5py.File(temporary, "w") as file:
-                target = file.create_dataset("data", self.shape, self._dtype)
-                for start in range(0, count, step):
-                    target[start : start + step] = self._block(start, min(start + step, count))
-                    if progress is not None:
-                        progress(min(start + step, count), count)
-                hdf5.write_metadata(file, target, metadata)
-                target.attrs["made_from"] = Path(self._source.name).name
+        with atomic_hdf5(path) as file:
+            target = file.create_dataset("data", self.shape, self._dtype)
+            for start in range(0, count, step):
+                target[start : start + step] = self._block(start, min(start + step, count))
+                if progress is not None:
+                    progress(min(start + step, count), count)
+            hdf5.write_metadata(file, target, metadata)
+            target.attrs["made_from"] = Path(self._source.name).name
             if len(self.empty) == count:
                 raise DataError(f"{self._source.name}: every pattern is zero after cropping and cutting; crop less")
         return self

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pypty_nb.files import atomic, write_text
+from pypty_nb.files import atomic_hdf5, write_text
 from pypty_nb.params.errors import ParameterError
 
 SCHEMA_VERSION = 1
@@ -43,7 +43,7 @@ def write(path: Path, values: Mapping[str, Any], *, about: str = "") -> Path:
     text, arrays = as_text(values, beside.name, about=about)
     if arrays:
         check_place(path)
-        with atomic(beside) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_hdf5(beside) as file:
             file.attrs["holds"] = _HOLDS
             for name, array in arrays.items():
                 file.create_dataset(name, data=array)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
-
 from pypty_nb.engine import Reconstruction
-from pypty_nb.files import atomic, require_writable
+from pypty_nb.files import atomic_hdf5, require_writable
 from pypty_nb.params import Preset
 from pypty_nb.runs.errors import RunFolderError
 
@@ -43,7 +41,7 @@ def write_simulated(reconstruction: Reconstruction) -> str:
     path, name = Path(preset.data_simulation_flag), "exitwave" if preset.data_simulation_exitwave else "data"
     count, done = len(reconstruction.point.positions), 0
     try:
-        with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_hdf5(path) as file:
             for indices, batch in reconstruction.simulated():
                 stored = file.require_dataset(name, (count, *batch.shape[1:]), batch.dtype)
                 stored[indices] = batch

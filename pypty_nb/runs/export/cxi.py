@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from scipy import constants
 
-from pypty_nb.files import atomic
+from pypty_nb.files import atomic_hdf5
 from pypty_nb.physics.units import electron_wavelength
 from pypty_nb.runs.groups import field, group
 from pypty_nb.runs.result import PROGRAM, Result, version
@@ -27,7 +27,7 @@ _M = 1e-10
 def write(result: Result, folder: Path) -> list[Path]:
     """One file, named after the run's folder."""
     path = folder / f"{result.name}.cxi"
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         file["cxi_version"] = _VERSION
         entry = file.create_group("entry_1")
         file.attrs["default"], entry.attrs["NX_class"], entry.attrs["default"] = "entry_1", "NXentry", "image_1"

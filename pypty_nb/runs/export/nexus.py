@@ -18,7 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pypty_nb.files import atomic
+from pypty_nb.files import atomic_hdf5
 from pypty_nb.params import Preset
 from pypty_nb.physics.units import electron_wavelength
 from pypty_nb.runs.folder import VALIDATION, shares_of
@@ -42,7 +42,7 @@ _UNITS = {"time / s": "s", "sse": "counts^2", "Free GiB": "GiB", "Total GiB": "G
 def write(result: Result, folder: Path) -> list[Path]:
     """One file, named after the run's folder."""
     path = folder / f"{result.name}.nxs"
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         file.attrs.update({"NX_class": "NXroot", "default": "entry", "file_name": path.name, "creator": PROGRAM})
         entry = group(file, "entry", "NXentry", default="object")
         entry["title"] = result.name
