@@ -316,7 +316,7 @@ def test_a_damaged_checkpoint_says_so(finished: tuple[RunFolder, EpochReport]) -
     for content in (b"", b"x", b"PK", whole[:-1], whole[: len(whole) // 2], whole[100:], whole[::-1]):
         path.write_bytes(content)
         for use in (folder.checkpoint, folder.point, lambda: RecordedRun.resume(folder.path)):
-            with pytest.raises(ParameterError, match=r"the checkpoint .*checkpoint\.npz is damaged .*delete it to start"):
+            with pytest.raises(ParameterError, match=r"checkpoint\.npz is damaged .* in co\.npy, .*copy .*delete it to start"):
                 use()
     path.write_bytes(whole)
     expected = folder.checkpoint()

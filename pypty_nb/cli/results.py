@@ -26,7 +26,7 @@ def export(
     from pypty_nb.runs import open_run
 
     for path in exports.export(open_run(folder), form, out or folder / "export"):
-        OUT.print(str(path))
+        OUT.print(escape(str(path)))
 
 
 @commands.command()
@@ -64,4 +64,4 @@ def frc(
     OUT.print(f"half-bit     {found.said(found.half_bit)}\none seventh  {found.said(found.seventh)}")
     OUT.print(f"the second lies {found.shift[0]:+.2f}, {found.shift[1]:+.2f} px (y, x) off the first")
     if out is not None:
-        OUT.print(str(compare.write_csv(out, found)))
+        OUT.print(escape(str(compare.write_csv(out, found))))

@@ -44,7 +44,7 @@ def resume(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> 
 
     opened = RunFolder.open(folder)
     if opened.is_finished():
-        OUT.print(f"{folder}: this run has finished; nothing is left to do")
+        OUT.print(f"{escape(str(folder))}: this run has finished; nothing is left to do")
         return
     _to_the_end(folder, lambda hooks: RecordedRun.resume(folder, hooks), silent=opened.preset().print_flag == 0)
 

@@ -242,7 +242,10 @@ class RunFolder:
             if state is not None and "epoch" not in state:
                 raise ParameterError(f"{path} is damaged (it names no epoch)")
         except ParameterError as error:
-            raise ParameterError(f"the checkpoint {error}; delete it to start at the first epoch") from error
+            raise ParameterError(
+                f"the checkpoint {error}; the last arrays saved are in {ARRAY_FILES['obj']}, {ARRAY_FILES['probe']} and so on "
+                "beside it: copy those you want to keep, then delete it to start at the first epoch"
+            ) from error
         return state
 
     def point(self) -> Refinables | None:
