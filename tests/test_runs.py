@@ -398,8 +398,15 @@ def test_folders_made_for_a_run_that_fails_to_be_written_go_again(tiny: Preset, 
 
 
 def test_a_preset_that_cannot_be_run_writes_nothing(tiny: Preset, tmp_path: Path) -> None:
-    for values in ({"dataset": None}, {"dataset": -1.0 * tiny.dataset}, {"beam_current": np.ones(3)}):
-        with pytest.raises(ValueError, match=r"data_path|negative|beam_current"):
+    refused = (
+        {"dataset": None},
+        {"dataset": -1.0 * tiny.dataset},
+        {"beam_current": np.ones(3)},
+        {"validation_fraction": 1e-9},
+        {"tune_only_probe_phase": True, "tune_only_probe_abs": True},
+    )
+    for values in refused:
+        with pytest.raises(ValueError, match=r"data_path|negative|beam_current|held out|excludes"):
             run_ptychography({**tiny.to_dict(), **values, "output_folder": str(tmp_path / "run")})
     assert not list(tmp_path.iterdir())
 

@@ -83,6 +83,8 @@ class Reconstruction:
         self.backend = problem.backend
         self._built = preset, problem
         self._begin()
+        # what the first epoch would refuse is refused here, before a folder is made for the run
+        self._terms_at(preset.epoch_prev)
         if checkpoint is not None:
             self._go_to(checkpoint)
         self._reports = self._run()
