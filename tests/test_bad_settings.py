@@ -96,3 +96,9 @@ def test_what_a_change_makes_do_nothing_is_said_then(tiny: Preset) -> None:
     )
     resumed = Reconstruction({**tiny.to_dict(), "stop_on_validation": 3}, run.checkpoint())
     assert not next(resumed).warnings
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (9, 4)])
+def test_a_run_of_no_epochs_says_so(tiny: Preset, first: int, last: int) -> None:
+    (report,) = Reconstruction({**tiny.to_dict(), "epoch_prev": first, "epoch_max": last})
+    assert report.warnings == (f"epoch_max: {last} is not above epoch_prev, {first}; no epoch is run",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,17 +53,32 @@ def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
         assert cell.get("execution_count") is None
 
 
+def executed(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    nbclient = pytest.importorskip("nbclient", reason="nbclient, which executes notebooks, is not installed")
+    client = nbclient.NotebookClient(
+        notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    return client.execute()
+
+
+@pytest.mark.notebook
+@pytest.mark.timeout(900)
+def test_the_first_snippets_of_the_readme_run(folder: Path) -> None:
+    """Those that need no file of a microscope, one after the other, as a newcomer pastes them."""
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)[:2]
+    assert "app()" in snippets[0] and "views" in snippets[1]
+    notebook = executed(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in snippets]), folder)
+    assert "\n9 " in notebook.cells[0].outputs[-1].text
+    assert "application/vnd.jupyter.widget-view+json" in notebook.cells[1].outputs[-1].data
+
+
 @pytest.mark.notebook
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, folder: Path) -> None:
-    nbclient = pytest.importorskip("nbclient", reason="nbclient, which executes notebooks, is not installed")
     pytest.importorskip("matplotlib", reason="matplotlib, which the notebooks draw with, is not installed")
-    notebook = read(path)
-    client = nbclient.NotebookClient(
-        notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
-    client.execute()
+    notebook = executed(read(path), folder)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     kinds = {output.output_type for output in outputs}
     assert "display_data" in kinds

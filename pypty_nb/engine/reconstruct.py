@@ -264,7 +264,8 @@ class Reconstruction:
             self.backend.release(memory=self.preset.value_at("smart_memory", epoch), plans=self.preset.remove_fft_cache)
             yield self._report(epoch, start, report, seconds, warnings)
         epoch = self._state.epoch
-        words = patience.words_on_the_end(self._state)
+        words = patience.words_on_the_end(self._state) + self._unsaid
+        self._unsaid = ()
         if previous is None:
             terms = self._terms_at(max(epoch - 1, 0))
             previous = terms, self._landscape.evaluate(self._state.point, terms)

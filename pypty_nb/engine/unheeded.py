@@ -24,6 +24,9 @@ def unheeded(preset: Preset) -> tuple[str, ...]:
         "stop_on_validation: does nothing where validation_fraction is 0, since no pixels are held out": (
             bool(preset.stop_on_validation) and not preset.validation_fraction
         ),
+        f"epoch_max: {preset.epoch_max} is not above epoch_prev, {preset.epoch_prev}; no epoch is run": (
+            preset.epoch_max <= preset.epoch_prev
+        ),
     }
     return tuple(sentence for sentence, applies in said.items() if applies)
 
