@@ -74,7 +74,7 @@ def open_dataset(
     )
     reader = _reader(path, stated)
     if path.is_file() and path.stat().st_size == 0:
-        raise DataError(f"{path}: is empty, 0 bytes: {DAMAGED}")
+        raise DataError(f"{path}: the file is empty: {DAMAGED}")
     try:
         return reader.open_file(path, stated)
     except DataError:
