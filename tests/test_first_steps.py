@@ -248,9 +248,14 @@ def test_what_is_known_stands_in_for_what_no_file_says(tmp_path: Path) -> None:
         await measuring.measure()
         assert "C10 is measured on a raster only" in measuring._words
         panel._c10.value = "much"
-        assert "Known C10: takes a number, got &#x27;much&#x27;" in panel._wrong.value and not measuring.stated
+        assert "C10: takes a number, got &#x27;much&#x27;" in panel._wrong.value and not measuring.stated
         panel._c10.value = "−250"
         assert measuring.stated == {"acc_voltage": 60.0, "rez_pixel_size_mrad": 1.5, "defocus": -250.0}
+        panel._unit.value = "Å⁻¹"
+        assert measuring.stated["rez_pixel_size_A"] == 1.5 and "rez_pixel_size_mrad" not in measuring.stated
+        panel._unit.value = "px, disc radius"
+        assert "needs the semi-angle" in panel._wrong.value and not measuring.stated
+        panel._unit.value = "mrad"
         await measuring.measure()
         page.open_step(2)
         orient = page._panels[2].panel

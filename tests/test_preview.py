@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.params import ParameterError, Preset
 from pypty_nb.physics.units import electron_wavelength
 from pypty_nb.workspace import Workspace
-from pypty_nb.workspace.calibration import Geometry, changes, experiment_of, measured, orientations, reading_stated
+from pypty_nb.workspace.calibration import Geometry, changes, experiment_of, measured, orientations, pixel_found, reading_stated
 from pypty_nb.workspace.preview import Detector, StoppedError, image_under, look_into
 from tests.real_data import measured as real_file
 
@@ -97,15 +98,37 @@ def test_a_file_is_confirmed_once(tmp_path: Path) -> None:
 # ---- pixel sizes
 def test_a_pixel_in_every_unit() -> None:
     """The same pixel, there and back, against the definitions λ k = θ and Δx = 1/(N Δk)."""
-    geometry = Geometry(300.0, 192, 1.03)
-    told = geometry.told(0.033077)
+    geometry = Geometry(192, 300.0, 1.03)
+    told = geometry.told({"rez_pixel_size_mrad": 0.033077})
     assert told["Å⁻¹"] == pytest.approx(0.033077e-3 / electron_wavelength(300.0))
     assert told["Å, object"] == pytest.approx(1 / (192 * told["Å⁻¹"]))
     assert told["px, disc radius"] == pytest.approx(1.03 / 0.033077)
     for unit, value in told.items():
-        assert geometry.mrad(value, unit) == pytest.approx(0.033077)
-    assert Geometry(300.0, 192).mrad(31.0, "px, disc radius") is None
-    assert "px, disc radius" not in Geometry(300.0, 192).told(0.03)
+        assert geometry.told(geometry.stated(value, unit)) == pytest.approx(told)
+    # a statement that needs no voltage is taken without one
+    bare = Geometry(192)
+    assert bare.stated(0.1, "Å⁻¹") == {"rez_pixel_size_A": 0.1}
+    assert bare.told(bare.stated(0.05, "Å, object")) == pytest.approx({"Å⁻¹": 1 / (192 * 0.05), "Å, object": 0.05})
+    assert bare.told(bare.stated(31.0, "mrad")) == {"mrad": 31.0}
+    with pytest.raises(ParameterError, match="needs the semi-angle"):
+        bare.stated(31.0, "px, disc radius")
+
+
+@pytest.mark.parametrize(("binning", "up"), [(1, 1), (2, 1), (1, 2), (2, 2)])
+def test_the_object_pixel_that_is_typed_is_the_one_of_the_preset(binning: int, up: int) -> None:
+    """Before anything is measured: padding, binning and upsampling are those that the calibration comes to."""
+    y, x = np.indices((36, 36)) - 18
+    data = np.random.default_rng(5).poisson(np.where(np.hypot(y, x) < 9, 40.0, 1.0), (20, 36, 36)).astype(np.float64)
+    positions = np.random.default_rng(6).uniform(0, 40, (20, 2))
+    preset = Preset(dataset=data, data_bin=binning, upsample_pattern=up)
+    geometry = Geometry.of(preset, ArrayDataset(data), {"acc_voltage": 80.0})
+    assert geometry.voltage == 80
+    stated = {"acc_voltage": 80.0, "defocus": -100.0, "special_positions_A": positions, **geometry.stated(0.4, "Å, object")}
+    found = measured(preset, ArrayDataset(data), stated)
+    assert found.preset.pixel_size_x_A == pytest.approx(0.4)
+    assert pixel_found(found) == pytest.approx(
+        replace(geometry, semiangle=found.values["conv_semiangle_mrad"].value).told(stated)
+    )
 
 
 def test_what_is_typed_wins_over_the_file() -> None:

@@ -76,11 +76,16 @@ def preset_values(
     return PresetValues(parameters, found, warnings)
 
 
+def quarter(width: int, up: int) -> int:
+    """The padding of a pattern of `width` computed pixels, of which `up` make a measured one, where none is stated."""
+    # whole measured pixels, which the comparison over the padding needs
+    return up * -(-width // (4 * up))
+
+
 def _padding(given: Experiment, width: int, up: int) -> Calibrated:
     if given.data_pad is not None:
         return Calibrated(given.data_pad, "user")
-    # whole measured pixels, which the comparison over the padding needs
-    return Calibrated(up * -(-width // (4 * up)), "default", "a quarter of the pattern's width")
+    return Calibrated(quarter(width, up), "default", "a quarter of the pattern's width")
 
 
 def _shift(start: Preset, shape: tuple[int, ...], disc: Disc) -> Calibrated:

@@ -11,19 +11,15 @@ import numpy as np
 from pypty_nb.data import Dataset
 from pypty_nb.initialize.calibrate import Calibration, calibrate_experiment
 from pypty_nb.initialize.orientation import Candidate, curl_against_rotation, orientation_candidates
+from pypty_nb.initialize.preset_values import quarter
 from pypty_nb.initialize.scan_grid import READINGS
 from pypty_nb.initialize.survey import ScanMaps
 from pypty_nb.initialize.virtual import Progress
-from pypty_nb.params import FIELDS, Preset, same
+from pypty_nb.params import FIELDS, ParameterError, Preset, same
 from pypty_nb.physics.units import electron_wavelength
 
-#: What a detector's pixel may be stated in, and the key of the experiment that takes it (none: it is converted).
-PIXEL_UNITS: dict[str, str] = {
-    "mrad": "rez_pixel_size_mrad",
-    "Å⁻¹": "rez_pixel_size_A",
-    "Å, object": "",
-    "px, disc radius": "",
-}
+#: What a detector's pixel may be stated in.
+PIXEL_UNITS = ("mrad", "Å⁻¹", "Å, object", "px, disc radius")
 
 
 @dataclass(frozen=True)
@@ -32,34 +28,70 @@ class Geometry:
 
     Attributes
     ----------
-    voltage : float
+    span : float
+        Pixels of the detector that the padded pattern is wide, along x.
+    voltage : float or None
         kV.
-    window : int
-        Pixels of the padded pattern along x.
     semiangle : float or None
         mrad.
     """
 
-    voltage: float
-    window: int
+    span: float
+    voltage: float | None = None
     semiangle: float | None = None
 
-    def mrad(self, value: float, unit: str) -> float | None:
-        """A detector's pixel in mrad, from `value` in one of `PIXEL_UNITS`; ``None`` where the semi-angle is needed for it."""
-        wavelength = electron_wavelength(self.voltage)
-        if unit == "mrad":
-            return value
-        if unit == "Å⁻¹":
-            return 1e3 * value * wavelength
-        if unit == "Å, object":
-            return 1e3 * wavelength / (value * self.window)
-        return None if self.semiangle is None else self.semiangle / value
+    @classmethod
+    def of(cls, preset: Preset, dataset: Dataset, stated: Mapping[str, Any]) -> Geometry:
+        """As it is before anything is measured, from what is `stated`, else in the preset, else in the file."""
+        known = experiment_of(preset, dataset, stated)
+        up = preset.upsample_pattern
+        width = dataset.shape[-1] // preset.data_bin * up
+        facts = (dataset.metadata.get(name) for name in ("acc_voltage", "conv_semiangle_mrad"))
+        voltage, angle = (None if fact is None else float(fact.value) for fact in facts)
+        return cls(
+            (width + 2 * quarter(width, up)) * preset.data_bin / up,
+            known.get("acc_voltage", voltage),
+            known.get("conv_semiangle_mrad", angle),
+        )
 
-    def told(self, mrad: float) -> dict[str, float]:
-        """A pixel of `mrad` in each of `PIXEL_UNITS` that can be told."""
-        inverse = 1e-3 * mrad / electron_wavelength(self.voltage)
-        found = {"mrad": mrad, "Å⁻¹": inverse, "Å, object": 1 / (inverse * self.window)}
-        return found if self.semiangle is None else {**found, "px, disc radius": self.semiangle / mrad}
+    def stated(self, value: float, unit: str) -> dict[str, float]:
+        """A detector's pixel, `value` in one of `PIXEL_UNITS`, as the experiment takes it.
+
+        Raises
+        ------
+        ParameterError
+            Where the semi-angle is needed for it and not known.
+        """
+        if unit == "mrad":
+            return {"rez_pixel_size_mrad": value}
+        if unit == "Å⁻¹":
+            return {"rez_pixel_size_A": value}
+        if unit == "Å, object":
+            return {"rez_pixel_size_A": 1 / (value * self.span)}
+        if self.semiangle is None:
+            raise ParameterError("A disc radius needs the semi-angle, below")
+        return {"rez_pixel_size_mrad": self.semiangle / value}
+
+    def told(self, stated: Mapping[str, float]) -> dict[str, float]:
+        """A pixel, as `stated` gives it, in each of `PIXEL_UNITS` that can be told."""
+        wavelength = None if self.voltage is None else electron_wavelength(self.voltage)
+        mrad, inverse = stated.get("rez_pixel_size_mrad"), stated.get("rez_pixel_size_A")
+        if mrad is None and wavelength is not None and inverse is not None:
+            mrad = 1e3 * inverse * wavelength
+        if inverse is None and wavelength is not None and mrad is not None:
+            inverse = 1e-3 * mrad / wavelength
+        radius = self.semiangle / mrad if mrad is not None and self.semiangle is not None else None
+        values = (mrad, inverse, None if inverse is None else 1 / (inverse * self.span), radius)
+        return {unit: value for unit, value in zip(PIXEL_UNITS, values, strict=True) if value is not None}
+
+
+def pixel_found(found: Calibration) -> dict[str, float]:
+    """The detector's pixel as it was calibrated, in each of `PIXEL_UNITS`."""
+    mrad, inverse, size, angle = (
+        float(found.values[name].value)
+        for name in ("rez_pixel_size_mrad", "rez_pixel_size_A", "pixel_size_A", "conv_semiangle_mrad")
+    )
+    return dict(zip(PIXEL_UNITS, (mrad, inverse, size, angle / mrad), strict=True))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets
@@ -21,7 +21,7 @@ from pypty_nb.widgets.panels.plots import Curve
 from pypty_nb.widgets.views.parts import toggle, unseen
 from pypty_nb.widgets.views.picture import Dress, Frame, Picture
 from pypty_nb.widgets.views.surfaces import Overlay
-from pypty_nb.workspace.calibration import PIXEL_UNITS, Geometry
+from pypty_nb.workspace.calibration import PIXEL_UNITS, Geometry, pixel_found
 
 _EMPTY = "The mean pattern appears here once it is measured. Press Measure at the right."
 _AROUND = np.linspace(0, 2 * np.pi, 181)
@@ -59,9 +59,9 @@ class CalibratePanel:
                 heading('<b>Radial mean</b><br><span class="m s">counts against radius in px</span>', ""), self._curve.render(),
             ),
         )  # fmt: skip
-        self._voltage, self._value = _typed("Known kV", "from the file"), _typed("Detector pixel", "from the file")
-        self._unit = unseen(ipywidgets.Dropdown(options=list(PIXEL_UNITS), description="Unit of the detector pixel"))
-        self._angle, self._c10 = _typed("Semi-angle", "from the file"), _typed("Known C10", "measured")
+        self._voltage, self._value = _field("Known kV", "from the file"), _field("Detector pixel", "from the file")
+        self._unit = unseen(ipywidgets.Dropdown(options=PIXEL_UNITS, description="Unit of the detector pixel"))
+        self._angle, self._c10 = _field("Semi-angle", "from the file"), _field("Known C10", "measured")
         self._same, self._wrong, self._rows = heading("", "pn-table"), heading("", "pn-help"), heading("", "pn-table pn-facts")
         self._column = boxed(
             ipywidgets.VBox, "pn-formbody",
@@ -106,36 +106,35 @@ class CalibratePanel:
         for name in _STATED:
             self._measuring.stated.pop(name, None)
         try:
-            voltage, value, angle = map(_positive, (self._voltage, self._value, self._angle))
-            stated = {"acc_voltage": voltage, "conv_semiangle_mrad": angle, "defocus": _number(self._c10)}
-            if value is not None:
-                mrad = self._geometry(angle, voltage).mrad(value, str(self._unit.value))
-                if mrad is None:
-                    raise ValueError("A disc radius needs the semi-angle, below.")
-                stated["rez_pixel_size_mrad"] = mrad
-                # both stated could contradict each other within what typing rounds off
-                if self._unit.value == "px, disc radius":
-                    stated["conv_semiangle_mrad"] = None
-                self._say(mrad, angle, voltage)
-        except ValueError as error:
-            self._wrong.value = f'<div class="err">{text.mark("err")} {text.escape(error)}</div>'
-        else:
-            self._measuring.stated.update({name: known for name, known in stated.items() if known is not None})
+            self._measuring.stated.update(self._typed())
+        except (ValueError, OSError) as error:
+            words = self._page.workspace.shortened(text.failure(error))
+            self._wrong.value = f'<div class="err">{text.mark("err")} {text.escape(words)}.</div>'
+
+    def _typed(self) -> dict[str, float]:
+        """What is typed, with the keys of the experiment."""
+        stated = {
+            "acc_voltage": _positive("Voltage", self._voltage),
+            "conv_semiangle_mrad": _positive("Semi-angle", self._angle),
+            "defocus": _number("C10", self._c10),
+        }
+        known = {name: value for name, value in stated.items() if value is not None}
+        value, unit, workspace = _positive("Pixel size", self._value), str(self._unit.value), self._page.workspace
+        dataset = workspace.dataset() if value is not None else None
+        if value is not None and dataset is not None:
+            geometry = Geometry.of(workspace.preset, dataset, {**self._measuring.stated, **known})
+            pixel = geometry.stated(value, unit)
+            self._say(geometry.told(pixel))
+            # both stated could contradict each other within what typing rounds off
+            if unit == "px, disc radius":
+                known.pop("conv_semiangle_mrad", None)
+            known |= pixel
+        return known
 
     def _forget(self) -> None:
         """What is known of one file is not known of another."""
         for field in self._known:
             field.value = ""
-
-    def _geometry(self, angle: float | None, voltage: float | None) -> Geometry:
-        preset = self._page.workspace.preset
-        found = self._measuring.found
-        side = self._measuring.side
-        binned = side // preset.data_bin * preset.upsample_pattern
-        pad = found.values["data_pad"].value if found is not None else preset.data_pad
-        stated = found.values.get("conv_semiangle_mrad") if found is not None else None
-        kilovolts = float(found.values["acc_voltage"].value) if found is not None else preset.acc_voltage
-        return Geometry(voltage or kilovolts, binned + 2 * pad, angle if angle is not None else stated and float(stated.value))
 
     # ---- showing
     def _draw(self) -> None:
@@ -158,15 +157,15 @@ class CalibratePanel:
         self._picture.overlay(Overlay(outline=circle, chosen=middle))
         self._fit.value = _fit_table(disc) + radii_in_words(found)
         self._curve.show(np.arange(len(disc.profile), dtype=float), disc.profile, (disc.radius,))
-        self._say(mrad)
+        self._say(pixel_found(found))
         self._rows.value = rows_table(
             [row for name, row in zip(found.values, found.rows(), strict=True) if name not in _NOT_SHOWN]
         )
 
-    def _say(self, mrad: float, angle: float | None = None, voltage: float | None = None) -> None:
+    def _say(self, pixel: Mapping[str, float]) -> None:
         rows = "".join(
             f"<tr><td>{text.escape(_SAID.get(unit, unit))}</td><td><b>{text.number(value, 4)}</b></td></tr>"
-            for unit, value in self._geometry(angle, voltage).told(mrad).items()
+            for unit, value in pixel.items()
         )
         self._same.value = f'<div class="m s">the same, in</div><table>{rows}</table>'
 
@@ -213,12 +212,12 @@ def radii_in_words(found: Calibration) -> str:
     )
 
 
-def _typed(name: str, empty: str) -> ipywidgets.Text:
+def _field(name: str, empty: str) -> ipywidgets.Text:
     """A field for something that is known, and what stands in it while it is not."""
     return unseen(ipywidgets.Text(description=name, continuous_update=False, placeholder=empty))
 
 
-def _number(field: ipywidgets.Text) -> float | None:
+def _number(label: str, field: ipywidgets.Text) -> float | None:
     """The number typed, ``None`` for nothing."""
     typed = str(field.value)
     if not typed.strip():
@@ -226,15 +225,15 @@ def _number(field: ipywidgets.Text) -> float | None:
     try:
         value = float(typed.replace(",", ".").replace(text.MINUS, "-"))
     except ValueError:
-        raise ValueError(f"{field.description}: takes a number, got {typed!r:.40}.") from None
+        raise ValueError(f"{label}: takes a number, got {typed!r:.40}") from None
     if not math.isfinite(value):
-        raise ValueError(f"{field.description}: must be finite, got {typed!r:.40}.")
+        raise ValueError(f"{label}: must be finite, got {typed!r:.40}")
     return value
 
 
-def _positive(field: ipywidgets.Text) -> float | None:
+def _positive(label: str, field: ipywidgets.Text) -> float | None:
     """As `_number`, above 0."""
-    value = _number(field)
+    value = _number(label, field)
     if value is not None and not value > 0:
-        raise ValueError(f"{field.description}: must be above 0, got {field.value!r:.40}.")
+        raise ValueError(f"{label}: must be above 0, got {field.value!r:.40}")
     return value

@@ -48,8 +48,6 @@ class Measuring:
         What a person states, with the keys of the experiment.
     found : Calibration or None
         The latest that was measured from the data at hand.
-    side : int
-        Pixels of a pattern along x, as the file has it.
     """
 
     def __init__(self, page: Page):
@@ -57,7 +55,6 @@ class Measuring:
         self.stated: dict[str, Any] = {}
         self.found: Calibration | None = None
         self.maps: Any = None
-        self.side = 1
         self._data: tuple[Any, ...] = ()
         self._held: Any = None
         self._busy = False
@@ -127,13 +124,13 @@ class Measuring:
         self._dress()
         self._page.changed()
         try:
-            found, side, start = await asyncio.to_thread(self._measured)
+            found, start = await asyncio.to_thread(self._measured)
         except (ValueError, OSError) as error:
             words = self._page.workspace.shortened(text.failure(error))
             self._say(f'<span class="err">{text.mark("err")} {text.escape(words)}.</span>')
         else:
             if data == self._data:
-                self.found, self.side, self._start, self._stale = found, side, start, True
+                self.found, self._start, self._stale = found, start, True
                 self.maps = found.maps or self.maps
                 took = text.duration(time.monotonic() - started)
                 self._page.log(f"calibration measured in {took}")
@@ -194,7 +191,7 @@ class Measuring:
             named = text.escape(listed([str(FIELDS[name].label) for name in self._pending]))
             self._say(f"{text.mark('warn')} The preset differs from what was measured: {named}. Accept takes it over again.")
 
-    def _measured(self) -> tuple[Calibration, int, Preset]:
+    def _measured(self) -> tuple[Calibration, Preset]:
         workspace = self._page.workspace
         dataset = workspace.dataset()
         if dataset is None:
@@ -205,7 +202,7 @@ class Measuring:
         found = calibration.measured(
             preset, dataset, stated, partial(soon, self._show_progress), partial(soon, self._show_stage)
         )
-        return found, dataset.shape[-1], preset
+        return found, preset
 
     def _show_stage(self, name: str) -> None:
         self._stage = f"{_STAGES.get(name, name)} …"

@@ -22,7 +22,7 @@ from pypty_nb.workspace.calibration import Orientations, orientations, reading_s
 
 _EMPTY = "<div>Eight readings of the detector appear here once they are measured.<br>Press Measure at the right.</div>"
 _UNTOLD = (
-    "<div>How the scan lies to the detector is measured from whole patterns on a raster of 8 × 8 points or more.<br>"
+    "<div>How the scan lies to the detector is measured from whole patterns on a raster, where that has rows enough.<br>"
     "Here, what the file and you state is taken.</div>"
 )
 #: A rotation is rounded to this in its field.
