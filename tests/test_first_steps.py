@@ -260,7 +260,7 @@ def test_what_is_known_stands_in_for_what_no_file_says(tmp_path: Path) -> None:
         page.open_step(2)
         orient = page._panels[2].panel
         orient.show(page._moment())
-        assert "what the file and you state is taken" in orient._empty.value
+        assert "what the file and you state is taken" in orient._empty.value and orient._foot.layout.display == "none"
         measuring.accept()
         preset = page.workspace.preset
         assert preset.acc_voltage == 60 and preset.extra_probe_defocus == -250

@@ -384,6 +384,13 @@ def test_a_scan_that_is_no_grid_has_a_map():
     assert np.abs(drawn.values - rows - places[:, 0].min())[near].max() < 6
     np.testing.assert_array_equal(drawn.values[near], places[drawn.index[near], 0])
     assert scan_map(np.ones(3), np.zeros((3, 2)), None) is None
+    # one row of scan points is no raster; where nothing says where they lie, it is shown as a line
+    in_a_row = scan_map(places[:, 0], places, (1, 300))
+    assert in_a_row.grid is None and np.array_equal(in_a_row.index, drawn.index)
+    assert scan_map(places[:, 0], None, (1, 300)).values.shape == (1, 300)
+    y, x = drawn.place(7)
+    assert abs(places[drawn.at(y, x)] - places[7]).max() < 4 and drawn.at(-1, 0) is None
+    assert np.abs(np.array([y, x]) * drawn.step + places.min(axis=0) - places[7]).max() < 2
 
 
 def test_quarters_change_places():

@@ -14,6 +14,15 @@ from pypty_nb.records import Refinables
 _FINER = 2.0
 #: How far, in mean distances of scan points, a pixel may lie from the nearest one.
 _REACH = 1.5
+#: More pixels of a map per scan point than this has only a scan that lies all but on a line.
+_MOST_PIXELS = 64
+
+
+def raster(grid: tuple[int, int] | None, count: int) -> tuple[int, int] | None:
+    """The size of a scan of `count` points where that is a raster: of two rows and columns or more, and filled."""
+    if grid is None or min(grid) < 2 or grid[0] * grid[1] != count:
+        return None
+    return int(grid[0]), int(grid[1])
 
 
 @dataclass(frozen=True)
@@ -27,49 +36,79 @@ class ScanMap:
     index : int array, (y, x)
         The scan point of every pixel; -1 where there is none.
     grid : (int, int) or None
-        The scan's size where it is a grid.
+        The scan's size where it is a raster.
+    step : float or None
+        Size of a pixel in the unit of the positions; ``None`` on a grid.
     """
 
     values: np.ndarray
     index: np.ndarray
     grid: tuple[int, int] | None
+    step: float | None = None
 
     def place(self, index: int) -> tuple[float, float] | None:
         """The middle (y, x) of scan point `index`, pixels of the map."""
         found = np.argwhere(self.index == index)
         return tuple(found.mean(axis=0) + 0.5) if len(found) else None
 
+    def at(self, y: float, x: float) -> int | None:
+        """The scan point at a place of the map; ``None`` where there is none."""
+        rows, columns = self.index.shape
+        if not (0 <= y < rows and 0 <= x < columns):
+            return None
+        index = int(self.index[int(y), int(x)])
+        return index if index >= 0 else None
+
+    def name(self, index: int) -> str:
+        """Scan point `index` in words."""
+        return f"row {index // self.grid[1]}, column {index % self.grid[1]}" if self.grid else f"scan point {index}"
+
+    def words(self, row: int, column: int) -> str | None:
+        """The scan point at a pixel of the map in words; ``None`` where there is none."""
+        index = self.at(row, column)
+        return None if index is None else self.name(index)
+
 
 def scan_map(values: np.ndarray, positions: np.ndarray | None, grid: tuple[int, int] | None) -> ScanMap | None:
-    """A value a scan point, as a picture: a grid as it was scanned, any other scan by the nearest point.
+    """A value a scan point, as a picture: a raster as it was scanned, any other scan by the nearest point, a line as one.
 
     Parameters
     ----------
     values : float array, (pattern,)
     positions : float array, (pattern, 2), or None
-        As in `Refinables`, pixels [y, x].
+        [y, x], in any unit.
     grid : (int, int) or None
         `scan_size`.
 
     Returns
     -------
-    ScanMap, or None where neither a grid nor distinct positions are known
+    ScanMap, or None where neither a grid nor positions that spread over an area are known
     """
-    if grid is not None and grid[0] * grid[1] == len(values):
-        return ScanMap(np.reshape(values, grid), np.arange(len(values)).reshape(grid), (int(grid[0]), int(grid[1])))
-    if positions is None or len(positions) != len(values) or len(values) < 2:
+    size = raster(grid, len(values))
+    scattered = _scattered(values, positions) if size is None else None
+    if scattered is not None or grid is None or grid[0] * grid[1] != len(values):
+        return scattered
+    return ScanMap(np.reshape(values, grid), np.arange(len(values)).reshape(grid), size)
+
+
+def _scattered(values: np.ndarray, positions: np.ndarray | None) -> ScanMap | None:
+    if positions is None or np.shape(positions) != (len(values), 2) or len(values) < 2:
         return None
     positions = np.asarray(positions, float)
+    if not np.isfinite(positions).all():
+        return None
     first, extent = positions.min(axis=0), np.ptp(positions, axis=0)
     if not extent.all():
         return None
     distance = float(np.sqrt(extent.prod() / len(values)))
     step = distance / _FINER
     shape = np.ceil(extent / step).astype(int) + 1
+    if shape.prod() > _MOST_PIXELS * len(values):
+        return None
     y, x = np.mgrid[: shape[0], : shape[1]]
     away, index = KDTree(positions).query(first + step * np.stack([y, x], axis=-1))
     index = np.where(away <= _REACH * distance, index, -1)
-    return ScanMap(np.where(index >= 0, values[index], np.nan), index, None)
+    return ScanMap(np.where(index >= 0, values[index], np.nan), index, None, step)
 
 
 def centres(point: Refinables) -> np.ndarray | None:

@@ -10,6 +10,7 @@ import numpy as np
 from pypty_nb.data import DataError, Dataset
 from pypty_nb.data.dataset import ArrayDataset
 from pypty_nb.initialize import annular_mask, scan_maps, virtual_image
+from pypty_nb.workspace.pictures import ScanMap, scan_map
 
 #: Patterns, spread over the scan, from which the disc is guessed before all are read.
 _FIRST = 64
@@ -101,6 +102,19 @@ class Preview:
     def window(self) -> tuple[int, int]:
         """Pixels of a pattern."""
         return self.dataset.shape[1], self.dataset.shape[2]
+
+    def over_scan(self, values: np.ndarray, grid: tuple[int, int] | None) -> ScanMap | None:
+        """`values`, (pattern,), as a picture of the scan: on its raster, else where the file says that each was taken."""
+        facts = self.dataset.metadata
+        found = facts.get("positions") or facts.get("positions_px")
+        return scan_map(values, None if found is None else np.asarray(found.value), grid)
+
+    def pixel_A(self, shown: ScanMap) -> float | None:
+        """Size of a pixel of `over_scan`, Å; ``None`` where the file does not tell."""
+        facts = self.dataset.metadata
+        if shown.grid is None:
+            return shown.step if "positions" in facts else None
+        return float(facts["scan_step_A"].value) if "scan_step_A" in facts else None
 
     def pattern(self, index: int) -> np.ndarray:
         """One pattern, (ky, kx) float64, counts. Reads the file: call it in a thread.

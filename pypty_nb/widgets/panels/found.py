@@ -183,6 +183,8 @@ class Proposal(ipywidgets.VBox):
         else:
             found = dataset.metadata.get("scan_size")
             source = f" From {text.escape(found.source)}." if found is not None else " The file does not state them."
+            if found is None and ("positions" in dataset.metadata or "positions_px" in dataset.metadata):
+                source = " The file states where each pattern was taken."
             self._mark.value = f"{text.mark('warn')} Not confirmed.{source}"
 
     def _agree(self) -> None:

@@ -23,6 +23,7 @@ from pypty_nb.widgets.views.pick import Pick
 from pypty_nb.widgets.views.picture import Dress, Frame, Picture
 from pypty_nb.widgets.views.surfaces import Overlay
 from pypty_nb.workspace import bad_pixels
+from pypty_nb.workspace.pictures import ScanMap
 from pypty_nb.workspace.preview import Detector, Preview, StoppedError, image_under, look_into
 
 NOTHING = "Nothing chosen.<br>Choose a file to begin, or open the demonstration."
@@ -66,6 +67,8 @@ class Look:
         self.searched = False
         self._detectors: dict[str, Detector] = {}
         self._images: dict[str, np.ndarray] = {}
+        #: The virtual image as it is shown.
+        self._map: ScanMap | None = None
         self._pattern: tuple[int, np.ndarray] | None = None
         self._setting = False
         stage = page.stage
@@ -96,7 +99,7 @@ class Look:
         if key[:4] != self._key[:4]:
             self._key = key
             self._turn += 1
-            self.dataset = self.preview = self.bad = self._pattern = None
+            self.dataset = self.preview = self.bad = self._pattern = self._map = None
             self.searched = False
             self._under_way.hide()
             self._images, self._detectors = {}, {}
@@ -133,7 +136,7 @@ class Look:
         self.preview, self._detectors, self._images = found, dict(found.detectors), dict(found.images)
         if self._seen_by not in self._images:
             self._kind.value = "sum"
-        self._page.stage.settle(found.count, self._grid)
+        self._page.stage.settle(found.count, self._page.workspace.preset.scan_size)
         self._fill()
         self._draw()
         self._chosen()
@@ -215,10 +218,10 @@ class Look:
 
     # ---- what a person does
     def _choose(self, y: float, x: float) -> None:
-        grid = self._grid
-        if grid is not None and 0 <= y < grid[0] and 0 <= x < grid[1]:
+        index = self._map.at(y, x) if self._map is not None else None
+        if index is not None:
             self._which.value = "one"
-            self._page.stage.index = int(y) * grid[1] + int(x)
+            self._page.stage.index = index
 
     def _reach(self, y: float, x: float) -> None:
         kind = self._seen_by if self._seen_by != "sum" else "disc"
@@ -246,12 +249,6 @@ class Look:
         """The kind of virtual detector chosen."""
         return str(self._kind.value)
 
-    @property
-    def _grid(self) -> tuple[int, int] | None:
-        """The scan's size where the patterns fill it."""
-        grid = self._page.workspace.preset.scan_size
-        return grid if grid is not None and self.preview is not None and grid[0] * grid[1] == self.preview.count else None
-
     def _fill(self) -> None:
         detector = self._detectors.get(self._seen_by)
         self._setting = True
@@ -276,30 +273,25 @@ class Look:
             return
         self._draw_image(preview)
         self._draw_pattern()
-        self._pick.show(preview.count, self._grid)
+        self._pick.show(preview.count, self._page.workspace.preset.scan_size)
         self._overlay()
         self._curve.show(*preview.histogram())
         low, high = (text.number(value, 4) for value in (preview.totals.min(), preview.totals.max()))
         self._words.value = f"{text.plural(preview.count, 'pattern')}<br><b>{low}</b> to <b>{high}</b> counts"
 
     def _draw_image(self, preview: Preview) -> None:
-        image, grid = self._images.get(self._seen_by), self._grid
-        if grid is None:
+        image = self._images.get(self._seen_by)
+        if image is None:
+            return
+        self._map = shown = preview.over_scan(image, self._page.workspace.preset.scan_size)
+        if shown is None:
             self._image.clear(NO_GRID.format(count=text.count(preview.count)))
-        elif image is not None:
-            shown = image.reshape(grid)
-            low, high = (float(value) for value in np.percentile(shown, (0.6, 99.4)))
-            step = self._fact("scan_step_A")
-            caption = f"min <b>{text.number(shown.min(), 4)}</b>&ensp;max <b>{text.number(shown.max(), 4)}</b> counts"
-            self._image.update(
-                Frame(
-                    shown,
-                    limits=(low, max(high, low + 1e-9)),
-                    caption=caption,
-                    pixel=(step, step) if step else None,
-                    where=lambda row, column: f"row {row}, column {column}",
-                )
-            )
+            return
+        low, high = (float(value) for value in np.percentile(image, (0.6, 99.4)))
+        step = preview.pixel_A(shown)
+        caption = f"min <b>{text.number(image.min(), 4)}</b>&ensp;max <b>{text.number(image.max(), 4)}</b> counts"
+        pixel, limits = (step, step) if step else None, (low, max(high, low + 1e-9))
+        self._image.update(Frame(shown.values, limits=limits, caption=caption, pixel=pixel, where=shown.words))
 
     def _draw_pattern(self) -> None:
         preview = self.preview
@@ -326,9 +318,7 @@ class Look:
         )
 
     def _overlay(self) -> None:
-        grid, index = self._grid, self._page.stage.index
-        chosen = (index // grid[1] + 0.5, index % grid[1] + 0.5) if grid is not None and index >= 0 else None
-        self._image.overlay(Overlay(chosen=chosen))
+        self._image.overlay(Overlay(chosen=self._map.place(self._page.stage.index) if self._map is not None else None))
         detector = self._detectors.get(self._seen_by)
         edges = outline(detector) if detector is not None else np.zeros((0, 2))
         hot, dead = (middles(places) for places in ((self.bad.hot, self.bad.dead) if self.bad is not None else ((), ())))

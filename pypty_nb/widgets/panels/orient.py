@@ -87,9 +87,11 @@ class OrientPanel:
         """Show what has been measured, once it is new."""
         self._measuring.show(moment)
         self._use_button.disabled = self._turn.disabled = moment.locked or not self._reading
-        unread = _EMPTY if self._measuring.found is None else _UNTOLD
-        self._empty.value = f"<div>{UNDER_WAY}</div>" if self._measuring.busy else unread
-        found = self._measuring.found
+        found, busy = self._measuring.found, self._measuring.busy
+        self._empty.value = f"<div>{UNDER_WAY}</div>" if busy else _EMPTY if found is None else _UNTOLD
+        untold = found is not None and self._measuring.maps is None and not busy
+        for around in (self._head, self._foot):
+            around.layout.display = "none" if untold else None
         if found is not self._drawn:
             self._drawn = found
             if found is None or self._measuring.maps is None:

@@ -9,10 +9,11 @@ import ipywidgets
 from pypty_nb.widgets import bare
 from pypty_nb.widgets.views.parts import row, unseen
 from pypty_nb.widgets.views.stage import Stage
+from pypty_nb.workspace.pictures import raster
 
 
 class Pick:
-    """Row and column of the chosen scan point where the scan is a grid, else its number."""
+    """Row and column of the chosen scan point where the scan is a raster, else its number."""
 
     def __init__(self, stage: Stage):
         self._stage = stage
@@ -22,7 +23,7 @@ class Pick:
             unseen(ipywidgets.BoundedIntText(value=0, min=0, max=0, description=what, tooltip=what))
             for what in ("Row", "Column", "Scan point")
         )
-        self._words = [bare.HTML(word) for word in ("row", "col")]
+        self._words = [bare.HTML(word) for word in ("row", "col", "point")]
         for word in self._words:
             word.add_class("m")
         self._box = row()
@@ -37,7 +38,7 @@ class Pick:
 
     def show(self, count: int, grid: tuple[int, int] | None) -> None:
         """There are `count` scan points, on a grid of that size."""
-        grid = grid if grid is not None and grid[0] * grid[1] == count else None
+        grid = raster(grid, count)
         if (grid, count) == (self._grid, self._number.max + 1) and self._box.children:
             return
         self._grid = grid
@@ -46,8 +47,8 @@ class Pick:
         if grid is not None:
             self._row.max, self._column.max = grid[0] - 1, grid[1] - 1
         self._setting = False
-        first, second = self._words
-        self._box.children = (first, self._row, second, self._column) if grid is not None else (self._number,)
+        first, second, alone = self._words
+        self._box.children = (first, self._row, second, self._column) if grid is not None else (alone, self._number)
         self._follow()
 
     def _follow(self) -> None:

@@ -48,7 +48,7 @@ class Residual(View):
         rows = [
             ("scan points", text.count(residual.size)),
             ("spread", f"{100 * residual.std() / mean:.1f} %"),
-            ("worst", self._scan.name(int(residual.argmax()))),
+            ("worst", self._scan.words(int(residual.argmax()))),
         ]
         if here is not None:
             rows.append(("here", f"{text.number(here)} × mean"))

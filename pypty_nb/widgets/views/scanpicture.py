@@ -17,7 +17,7 @@ from pypty_nb.workspace import Scene
 from pypty_nb.workspace.pictures import ScanMap, scan_map
 
 EMPTY = "No residual yet.<br>It appears after epoch 1."
-NO_MAP = "A map needs the scan's size or its positions. Set Scan points in step 2."
+NO_MAP = "A map needs the scan's size or its positions. Set Scan points in step 1."
 
 
 class ScanPicture:
@@ -95,14 +95,13 @@ class ScanPicture:
         self.range = f"<b>{text.number(low)}</b> to <b>{text.number(high)}</b>"
         caption = f"{self.range} × mean"
         limits = (low, max(high, low + 1e-9))
-        self.picture.update(Frame(self._map.values, limits=limits, caption=caption, where=self._where))
+        self.picture.update(Frame(self._map.values, limits=limits, caption=caption, where=self._map.words))
         self._ring()
         self._on_shown()
 
-    def name(self, index: int) -> str:
+    def words(self, index: int) -> str:
         """Scan point `index` in words."""
-        grid = self._map.grid if self._map is not None else None
-        return f"row {index // grid[1]}, column {index % grid[1]}" if grid else f"scan point {index}"
+        return self._map.name(index) if self._map is not None else f"scan point {index}"
 
     def value(self, index: int) -> float | None:
         """The residual of scan point `index`, against the mean."""
@@ -118,17 +117,11 @@ class ScanPicture:
         """How many scan points there are."""
         return len(self._relative)
 
-    def _where(self, row: int, column: int) -> str | None:
-        index = int(self._map.index[row, column]) if self._map is not None else -1
-        return self.name(index) if index >= 0 else None
-
     def _ring(self, _change: Any = None) -> None:
         place = self._map.place(self._stage.index) if self._map is not None else None
         self.picture.overlay(Overlay(chosen=place))
 
     def _clicked(self, y: float, x: float) -> None:
-        if self._map is None:
-            return
-        rows, columns = self._map.index.shape
-        if 0 <= y < rows and 0 <= x < columns and (index := int(self._map.index[int(y), int(x)])) >= 0:
+        index = self._map.at(y, x) if self._map is not None else None
+        if index is not None:
             self._stage.index = index

@@ -15,6 +15,7 @@ from pypty_nb.records import EpochReport
 from pypty_nb.widgets.bridge import Bridge
 from pypty_nb.widgets.tasks import Tasks
 from pypty_nb.workspace import PatternReader, Scene, scene_of
+from pypty_nb.workspace.pictures import raster
 
 
 class Stage(traitlets.HasTraits):
@@ -50,8 +51,8 @@ class Stage(traitlets.HasTraits):
     def settle(self, count: int, grid: tuple[int, int] | None) -> None:
         """See to it that the chosen scan point is one of `count`: at first one in the middle of the scan."""
         if count and not 0 <= self.index < count:
-            middle = grid is not None and grid[0] * grid[1] == count
-            self.index = grid[0] // 2 * grid[1] + grid[1] // 2 if middle and grid is not None else count // 2
+            size = raster(grid, count)
+            self.index = count // 2 if size is None else size[0] // 2 * size[1] + size[1] // 2
 
     def reader(self, preset: Preset) -> PatternReader:
         """The run's patterns; made when first asked for, in whatever thread, and kept until another run is looked at."""
